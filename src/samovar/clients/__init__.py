@@ -1,1 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Async clients of OpenStack clouds: credentials, catalog, requests, errors in the cloud's own words."""
+
+from .cloud import Answer, Cloud, segment
+from .credentials import (
+    ApplicationCredential,
+    Credentials,
+    PasswordCredentials,
+    TokenCredentials,
+    TrustCredentials,
+)
+from .errors import CloudError, CloudUnreachable, ServiceNotInCatalog
+from .transport import Http, InProcess, RawAnswer, Transport
+
+__all__ = [
+    "Answer",
+    "ApplicationCredential",
+    "Cloud",
+    "CloudError",
+    "CloudUnreachable",
+    "Credentials",
+    "Http",
+    "InProcess",
+    "PasswordCredentials",
+    "RawAnswer",
+    "ServiceNotInCatalog",
+    "TokenCredentials",
+    "Transport",
+    "TrustCredentials",
+    "segment",
+]

@@ -1,1 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Configuration: read once into typed objects that are passed down."""
+
+from .options import OptionsError, Section, read_files
+from .settings import (
+    ApiSettings,
+    DatabaseSettings,
+    EngineSettings,
+    IdentitySettings,
+    NetworkSettings,
+    Settings,
+    load,
+)
+
+__all__ = [
+    "ApiSettings",
+    "DatabaseSettings",
+    "EngineSettings",
+    "IdentitySettings",
+    "NetworkSettings",
+    "OptionsError",
+    "Section",
+    "Settings",
+    "load",
+    "read_files",
+]

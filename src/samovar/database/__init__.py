@@ -1,1 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The database: one engine, one journal that group-commits, leases with epochs, migrations."""
+
+from .engine import Database, DatabaseUnavailable
+from .tables import Json, Timestamp, hex_id, metadata, new_id, utcnow
+
+__all__ = [
+    "Database",
+    "DatabaseUnavailable",
+    "Json",
+    "Timestamp",
+    "hex_id",
+    "metadata",
+    "new_id",
+    "utcnow",
+]

@@ -1,1 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The HTTP toolkit: how every API of the house receives, refuses and answers."""
+
+from .api import Api, Call, Handler, Reply
+from .errors import (
+    BadRequest,
+    Conflict,
+    Fault,
+    Forbidden,
+    NotFound,
+    NotSupported,
+    ServiceUnavailable,
+    TooLarge,
+    Unauthorized,
+)
+from .health import Check, health_routes
+from .paging import Page, page_limit, paginate, sort_keys
+from .prefixes import Prefixes
+from .versions import versions_document
+
+__all__ = [
+    "Api",
+    "BadRequest",
+    "Call",
+    "Check",
+    "Conflict",
+    "Fault",
+    "Forbidden",
+    "Handler",
+    "NotFound",
+    "NotSupported",
+    "Page",
+    "Prefixes",
+    "Reply",
+    "ServiceUnavailable",
+    "TooLarge",
+    "Unauthorized",
+    "health_routes",
+    "page_limit",
+    "paginate",
+    "sort_keys",
+    "versions_document",
+]

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a cloud can answer instead of what was asked for.
+
+CloudError                 any answer of 400 and above, with the cloud's own words
+CloudUnreachable           no answer at all (ConnectionError)
+ServiceNotInCatalog        the cloud has no such service (LookupError)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class CloudError(Exception):
+    """The cloud refused a request."""
+
+    def __init__(
+        self, status: int, message: str, *, service: str, method: str, path: str, request_id: str, body: Any
+    ) -> None:
+        super().__init__(f"{message} (HTTP {status}) (Request-ID: {request_id})")
+        self.status = status
+        self.message = message
+        self.service = service
+        self.method = method
+        self.path = path
+        self.request_id = request_id
+        self.body = body
+
+    @property
+    def not_found(self) -> bool:
+        return self.status == 404
+
+    @property
+    def conflict(self) -> bool:
+        return self.status == 409
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may well succeed later: too many requests, or the cloud's own trouble."""
+        return self.status in (429, 500, 502, 503, 504)
+
+
+class CloudUnreachable(ConnectionError):
+    """The service did not answer; nothing is known of what it did with the request."""
+
+
+class ServiceNotInCatalog(LookupError):
+    """The cloud's catalog has no endpoint of this service type."""
+
+    def __init__(self, service: str, region: str | None = None) -> None:
+        where = f" in region {region}" if region else ""
+        super().__init__(f"The cloud's catalog has no {service} service{where}.")
+        self.service = service
+
+
+def words(body: Any, status: int) -> str:
+    """The sentence in an error body of any OpenStack service."""
+    if isinstance(body, (bytes, str)):
+        text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+        return text.strip()[:2000] or f"HTTP {status}"
+    if isinstance(body, Mapping):
+        error = body.get("error")
+        for candidate in (error, body.get("NeutronError"), body.get("faultstring"), body.get("explanation")):
+            if isinstance(candidate, Mapping) and candidate.get("message"):
+                return str(candidate["message"])
+            if isinstance(candidate, str) and candidate:
+                return candidate
+        if isinstance(body.get("message"), str):
+            return str(body["message"])
+        for value in body.values():
+            if isinstance(value, Mapping) and isinstance(value.get("message"), str):
+                return str(value["message"])
+    return f"HTTP {status}"

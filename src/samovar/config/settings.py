@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options of the program, under the names that heat.conf, neutron.conf and their like give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .options import fill, option, read_files
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    connection: str | None = option(
+        None,
+        section="database",
+        help="SQLAlchemy URL of the database; empty: SQLite in the state directory",
+        old=("DEFAULT/sql_connection", "database/sql_connection", "DATABASE/sql_connection"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    bind_host: str = option("127.0.0.1", section="samovar", help="Address that the APIs listen on")
+    bind_port: int = option(9090, section="samovar", help="Port that all the APIs share")
+    public_host: str | None = option(
+        None, section="samovar", help="Host name in the catalog; empty: bind_host", name="public_host"
+    )
+    max_json_body_size: int = option(1_048_576, section="DEFAULT", help="Largest request body in bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySettings:
+    token_expiration: int = option(
+        3600 * 12, section="token", name="expiration", help="Seconds that a token is good for"
+    )
+    region_name: str = option("RegionOne", section="DEFAULT", name="region_name_for_services", help="Region")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    external_cidr: str = option(
+        "172.24.4.0/24", section="samovar", help="Addresses of the external network, reachable from the host"
+    )
+    egress: bool = option(
+        False, section="samovar", help="Let servers reach beyond this machine (masquerading)"
+    )
+    mtu: int = option(1500, section="DEFAULT", name="global_physnet_mtu", help="MTU of tenant networks")
+    dns_nameservers: list[str] = option([], section="samovar", help="Name servers that servers are given")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    num_engine_workers: int = option(64, section="DEFAULT", help="Operations that one engine runs at once")
+    stack_action_timeout: int = option(3600, section="DEFAULT", help="Seconds a stack action may take")
+    max_template_size: int = option(524_288, section="DEFAULT", help="Largest template in characters")
+    max_resources_per_stack: int = option(1000, section="DEFAULT", help="Resources of a stack tree; -1: any")
+    max_stacks_per_tenant: int = option(512, section="DEFAULT", help="Root stacks of a project; -1: any")
+    max_nested_stack_depth: int = option(5, section="DEFAULT", help="Levels of nested stacks")
+    max_events_per_stack: int = option(1000, section="DEFAULT", help="Events kept for each stack")
+    lease_seconds: float = option(
+        10.0, section="samovar", help="Seconds after which a silent engine's work is taken over"
+    )
+    template_fetch_timeout: int = option(60, section="DEFAULT", help="Seconds to fetch a template by URL")
+    auth_encryption_key: str | None = option(
+        None,
+        section="DEFAULT",
+        help="Key that secrets are encrypted with; empty: made and kept in the state directory",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a process is told, and the directory in which it keeps what must outlive it."""
+
+    state_dir: Path
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    policy_file: Path | None = None
+
+    @property
+    def database_url(self) -> str:
+        return self.database.connection or f"sqlite:///{self.state_dir / 'samovar.db'}"
+
+
+def load(state_dir: Path, files: Iterable[Path] = ()) -> Settings:
+    """The settings of this state directory as the configuration files give them. Raises OptionsError."""
+    files = tuple(files)
+    sections = read_files(files) if files else {}
+    policy = sections.get("oslo_policy", {}).get("policy_file")
+    return Settings(
+        state_dir=state_dir,
+        database=fill(DatabaseSettings, sections),
+        api=fill(ApiSettings, sections),
+        identity=fill(IdentitySettings, sections),
+        network=fill(NetworkSettings, sections),
+        engine=fill(EngineSettings, sections),
+        policy_file=Path(policy[-1]) if policy else None,
+    )

@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An Api: a table of routes, and what happens to each request around its handler.
+
+    request id → route → body limit → token → policy → handler → JSON
+                             └────── a Fault at any step is rendered in the API's own shape
+
+A handler receives a `Call` and returns a `Reply`, any JSON-able object (200), or a Starlette
+response (for streams).
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from starlette.datastructures import QueryParams
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from samovar.auth import Context, InvalidToken, Policy, PolicyDenied, TokenValidator
+from samovar.database import DatabaseUnavailable
+
+from .errors import BadRequest, Fault, Forbidden, NotFound, ServiceUnavailable, TooLarge, Unauthorized
+
+log = logging.getLogger(__name__)
+encoder = msgspec.json.Encoder()
+MAX_BODY = 1_048_576
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer: status, a JSON-able body (None: no body), headers."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, as a handler sees it. `context` is empty on public routes without a token."""
+
+    request: Request
+    api: Api
+    request_id: str
+    context: Context = field(default_factory=Context)
+    body: Any = None
+
+    @property
+    def path(self) -> Mapping[str, str]:
+        """The parameters in the path, by name."""
+        parameters: Mapping[str, str] = self.request.path_params
+        return parameters
+
+    @property
+    def query(self) -> QueryParams:
+        """The query parameters; `.getlist(name)` for repeated ones."""
+        return self.request.query_params
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host that the client used, ``http://127.0.0.1:9090``."""
+        return f"{self.request.url.scheme}://{self.request.headers.get('host') or self.request.url.netloc}"
+
+    @property
+    def base_url(self) -> str:
+        """Where this API begins for the client: the origin and the prefix, no slash at the end."""
+        return self.origin + str(self.request.scope.get("root_path", "")).rstrip("/")
+
+    @property
+    def url(self) -> str:
+        """The path asked for, without query, as the client sees it."""
+        return self.origin + self.request.url.path
+
+    def object(self, key: str) -> dict[str, Any]:
+        """The object under `key` of the body; a BadRequest when it is not there."""
+        if not isinstance(self.body, dict) or not isinstance(self.body.get(key), dict):
+            raise BadRequest(f"The body must be a JSON object with an object under {key!r}.")
+        value: dict[str, Any] = self.body[key]
+        return value
+
+    def enforce(self, rule: str, target: Mapping[str, Any] | None = None) -> None:
+        """Raise Forbidden unless the API's policy lets the caller do `rule` to `target`."""
+        if self.api.policy is not None:
+            self.api.policy.enforce(rule, self.context, target)
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+RenderFault = Callable[[Fault, Call], tuple[Any, Mapping[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Action:
+    handler: Handler
+    public: bool
+    rule: str | None
+    raw_body: bool
+    max_body: int
+
+
+class Api:
+    """The routes of one service.
+
+    `render_fault` gives the body and extra headers of a fault in the API's own shape (a str or
+    bytes body is sent as it is). `authenticate_header` is the value of WWW-Authenticate on a 401.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        render_fault: RenderFault,
+        validator: TokenValidator | None = None,
+        policy: Policy | None = None,
+        max_body: int = MAX_BODY,
+        authenticate_header: str = "Keystone",
+    ) -> None:
+        self.name = name
+        self.policy = policy
+        self._validator = validator
+        self._render_fault = render_fault
+        self._max_body = max_body
+        self._authenticate_header = authenticate_header
+        self._resources: dict[str, _Resource] = {}
+        self._router: Router | None = None
+
+    def route(
+        self,
+        method: str,
+        path: str,
+        handler: Handler,
+        *,
+        public: bool = False,
+        rule: str | None = None,
+        raw_body: bool = False,
+        max_body: int | None = None,
+    ) -> None:
+        """Serve `method path` by `handler`. Paths use Starlette's ``{name}`` and ``{name:path}``.
+
+        A public route needs no token (one that comes is still checked); `rule` is enforced with the
+        caller's own project as target; `raw_body` leaves reading the body to the handler.
+        """
+        resource = self._resources.get(path)
+        if resource is None:
+            resource = self._resources[path] = _Resource(self)
+        resource.actions[method.upper()] = _Action(
+            handler, public, rule, raw_body, max_body or self._max_body
+        )
+
+    def asgi(self) -> ASGIApp:
+        """The ASGI application; no routes are added after this."""
+        routes: list[BaseRoute] = [Route(path, resource) for path, resource in self._resources.items()]
+        self._router = Router(routes, redirect_slashes=False, default=_Unknown(self))
+        return self._router
+
+    async def serve(self, action: _Action | Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        call = Call(request, self, request_id(request))
+        try:
+            if isinstance(action, Fault):
+                raise action
+            await self._authenticate(call, action.public)
+            if not action.raw_body:
+                call.body = await _json_body(request, action.max_body)
+            if action.rule is not None:
+                call.enforce(
+                    action.rule, {"project_id": call.context.project_id, "user_id": call.context.user_id}
+                )
+            result = await action.handler(call)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            result = self._refuse(call, error)
+        if isinstance(result, Response):
+            result.headers["x-openstack-request-id"] = call.request_id
+            await result(scope, receive, send)
+            return
+        reply = result if isinstance(result, Reply) else Reply(200, result)
+        await _send(reply, call.request_id, send, head=request.method == "HEAD")
+
+    async def _authenticate(self, call: Call, public: bool) -> None:
+        if self._validator is None:
+            return
+        token = call.request.headers.get("x-auth-token", "")
+        if not token:
+            if public:
+                return
+            raise Unauthorized("The request you have made requires authentication.")
+        try:
+            call.context = await self._validator.validate(token)
+        except InvalidToken as error:
+            if not public:
+                raise Unauthorized(str(error) or "The token is not valid.") from error
+
+    def _refuse(self, call: Call, error: Exception) -> Reply:
+        if isinstance(error, Fault):
+            fault = error
+        elif isinstance(error, PolicyDenied):
+            fault = Forbidden(str(error))
+        elif isinstance(error, DatabaseUnavailable):
+            log.warning("%s %s: %s", call.request_id, call.request.url.path, error)
+            fault = ServiceUnavailable("The database does not answer at the moment; try again shortly.")
+        else:
+            log.error(
+                "%s %s %s failed", call.request_id, call.request.method, call.request.url.path, exc_info=error
+            )
+            fault = Fault(
+                "The server could not complete the request because of an error of its own. "
+                f"It is logged under {call.request_id}.",
+                status=500,
+                type="InternalError",
+            )
+        body, headers = self._render_fault(fault, call)
+        headers = {**headers, **fault.headers}
+        if fault.status == 401:
+            headers.setdefault(
+                "www-authenticate", f'{self._authenticate_header} uri="{call.origin}/identity"'
+            )
+        return Reply(fault.status, body, headers)
+
+
+class _Resource:
+    """One path and its methods; an ASGI application, so that Starlette passes the request through."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.actions: dict[str, _Action] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = scope["method"]
+        action = self.actions.get(method)
+        if action is None and method == "HEAD":
+            action = self.actions.get("GET")
+        if action is not None:
+            await self.api.serve(action, scope, receive, send)
+            return
+        allowed = ", ".join(sorted(self.actions))
+        if method == "OPTIONS":
+            await _send(Reply(204, None, {"allow": allowed}), "", send)
+            return
+        fault = Fault(
+            f"The method {method} is not allowed here; allowed: {allowed}.",
+            status=405,
+            type="MethodNotAllowed",
+            headers={"allow": allowed},
+        )
+        await self.api.serve(fault, scope, receive, send)
+
+
+class _Unknown:
+    def __init__(self, api: Api) -> None:
+        self.api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            fault = NotFound("The resource could not be found.", type="NotFound")
+            await self.api.serve(fault, scope, receive, send)
+
+
+def request_id(request: Request) -> str:
+    """A fresh id of this request; a client's global id is kept in the log, not given back."""
+    return f"req-{uuid.uuid4()}"
+
+
+async def _json_body(request: Request, limit: int) -> Any:
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > limit:
+        raise TooLarge(f"The body has {length} bytes; at most {limit} are accepted.")
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge(f"The body has more than {limit} bytes.")
+        chunks.append(chunk)
+    if not size:
+        return None
+    try:
+        return msgspec.json.decode(b"".join(chunks))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"The body is not JSON: {error}.") from error
+
+
+async def _send(reply: Reply, identity: str, send: Send, *, head: bool = False) -> None:
+    kind = b"application/json"
+    if reply.body is None:
+        payload = b""
+    elif isinstance(reply.body, bytes):
+        payload, kind = reply.body, b"application/octet-stream"
+    elif isinstance(reply.body, str):
+        payload, kind = reply.body.encode(), b"text/plain; charset=utf-8"
+    else:
+        payload = encoder.encode(reply.body)
+    headers = [
+        (name.lower().encode(), value.encode("latin-1", "replace")) for name, value in reply.headers.items()
+    ]
+    if not any(name == b"content-type" for name, _ in headers) and (
+        payload or reply.status not in (204, 304)
+    ):
+        headers.append((b"content-type", kind))
+    if reply.status not in (204, 304):
+        headers.append((b"content-length", str(len(payload)).encode()))
+    if identity:
+        headers.append((b"x-openstack-request-id", identity.encode()))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else payload})
