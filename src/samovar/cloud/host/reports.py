@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is: the answers and events of the host agent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+__all__ = [
+    "AgentReturned",
+    "Event",
+    "ImageReport",
+    "InterfaceReport",
+    "Inventory",
+    "NetworkReport",
+    "ServerExited",
+    "ServerStatus",
+]
+
+
+class InterfaceReport(Struct, frozen=True):
+    """Where a port ended up: its server's namespace and the interface's name there."""
+
+    port_id: str
+    namespace: str
+    interface: str
+
+
+class NetworkReport(Struct, frozen=True):
+    """The outcome of ``network.ensure``: every wired port, and the ids of those that had to be made or changed."""
+
+    interfaces: tuple[InterfaceReport, ...]
+    changed: tuple[str, ...]
+
+
+class ServerStatus(Struct, frozen=True, kw_only=True):
+    """One server as it is. ``exit_status`` is the wait status's exit code, or minus the signal's number."""
+
+    id: str
+    state: Literal["running", "stopped", "failed"]
+    pid: int = 0
+    started_at: datetime | None = None
+    exit_status: int | None = None
+    error: str = ""
+
+
+class ImageReport(Struct, frozen=True, kw_only=True):
+    """An unpacked image: where, and how many bytes it takes."""
+
+    id: str
+    path: str
+    size: int
+
+
+class Inventory(Struct, frozen=True, kw_only=True):
+    """Everything in the kernel that belongs to this agent's state directory. All empty = the machine is clean."""
+
+    namespaces: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    cgroups: tuple[str, ...] = ()
+    mounts: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+
+
+class ServerExited(Struct, frozen=True, kw_only=True, tag="server.exited"):
+    """A server's first process ended by itself."""
+
+    id: str
+    exit_status: int | None
+    at: datetime
+
+
+class AgentReturned(Struct, frozen=True, tag="agent.returned"):
+    """The connection was lost and is back: events may have been missed, so ask for the status of everything."""
+
+
+Event = ServerExited | AgentReturned
