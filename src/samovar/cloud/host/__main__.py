@@ -29,7 +29,9 @@ def main() -> int:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        run(options.state_dir, options.socket, parts, owner=options.owner, namespace_dir=options.namespace_dir)
+        run(
+            options.state_dir, options.socket, parts, owner=options.owner, namespace_dir=options.namespace_dir
+        )
     except HostError as error:
         print(error.message, file=sys.stderr)
         return 1

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The host agent: the only process of the product that needs privileges.
 
-It listens on a unix socket that only its owner may open, reads typed questions, dispatches each by the table that its
-parts make together, and answers. It keeps no truth of its own: what should be comes with each call, what is stands in
-the kernel. Killing it at any moment harms nothing that runs.
+It listens on a unix socket that only its owner may open, reads typed questions, dispatches each by the
+table that its parts make together, and answers. It keeps no truth of its own: what should be comes with
+each call, what is stands in the kernel. Killing it at any moment harms nothing that runs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ log = logging.getLogger(__name__)
 
 
 class Agent:
-    """Serves the parts' calls. ``owner`` is the uid, beside root and our own, that may connect (and owns the socket)."""
+    """Serves the parts' calls. ``owner`` is the uid, beside root and our own, that may connect (and owns
+    the socket).
+    """
 
     def __init__(self, host: Host, parts: Sequence[Part], owner: int | None = None) -> None:
         self._host = host
@@ -60,16 +62,7 @@ class Agent:
 
     async def serve(self, socket_path: Path, stopping: asyncio.Event) -> None:
         """Answer on ``socket_path`` until ``stopping`` is set; then finish what is being done."""
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.setblocking(False)
-        socket_path.unlink(missing_ok=True)
-        previous = os.umask(0o177)
-        try:
-            listener.bind(str(socket_path))
-        finally:
-            os.umask(previous)
-        if self._owner is not None:
-            os.chown(socket_path, self._owner, -1)
+        listener = self._bind(socket_path)
         for part in self._parts:
             await part.start()
         listener.listen(64)
@@ -86,7 +79,20 @@ class Agent:
                 connection.close()
             for part in reversed(self._parts):
                 await part.stop()
-            socket_path.unlink(missing_ok=True)
+            os.unlink(socket_path)
+
+    def _bind(self, socket_path: Path) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.setblocking(False)
+        socket_path.unlink(missing_ok=True)
+        previous = os.umask(0o177)
+        try:
+            listener.bind(str(socket_path))
+        finally:
+            os.umask(previous)
+        if self._owner is not None:
+            os.chown(socket_path, self._owner, -1)
+        return listener
 
     async def _accept(self, listener: socket.socket) -> None:
         while True:

@@ -18,7 +18,14 @@ from msgspec import Raw, Struct
 from samovar.cloud.host import calls
 from samovar.cloud.host.calls import Call, Named, Nothing
 from samovar.cloud.host.errors import HostError
-from samovar.cloud.host.reports import AgentReturned, Event, ImageReport, Inventory, NetworkReport, ServerStatus
+from samovar.cloud.host.reports import (
+    AgentReturned,
+    Event,
+    ImageReport,
+    Inventory,
+    NetworkReport,
+    ServerStatus,
+)
 from samovar.cloud.host.specs import ExternalSpec, ImageSpec, NetworkSpec, RouterSpec, ServerSpec
 from samovar.cloud.host.wire import Answer, Connection, Notice, Question, decode_message, encode
 
@@ -30,10 +37,11 @@ RETRY_SECONDS = 0.02
 
 
 class HostClient:
-    """Calls the host agent behind ``socket_path``; one connection, made when first needed and made again when lost.
+    """Calls the host agent behind ``socket_path``; one connection, made when first needed and made again
+    when lost.
 
-    Calls are idempotent, so one whose connection broke is sent again. An agent that stays away for ``patience``
-    seconds is a ``HostError`` with code "unreachable".
+    Calls are idempotent, so one whose connection broke is sent again. An agent that stays away for
+    ``patience`` seconds is a ``HostError`` with code "unreachable".
     """
 
     def __init__(self, socket_path: Path | str, *, patience: float = 10.0) -> None:

@@ -11,9 +11,10 @@ __all__ = ["HostError", "kernel_refusal"]
 class HostError(Exception):
     """What the host agent could not do.
 
-    ``code`` is one of: ``invalid`` (the spec cannot be), ``missing`` (a named thing does not exist), ``clash`` (an
-    address range or name is taken), ``kernel`` (the kernel refused), ``lacking`` (the machine lacks something),
-    ``unreachable`` (the agent does not answer), ``internal`` (a defect; the agent's log has the trace).
+    ``code`` is one of: ``invalid`` (the spec cannot be), ``missing`` (a named thing does not exist),
+    ``clash`` (an address range or name is taken), ``kernel`` (the kernel refused), ``lacking`` (the machine
+    lacks something), ``unreachable`` (the agent does not answer), ``internal`` (a defect; the agent's log
+    has the trace).
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -13,11 +13,16 @@ from samovar.cloud.host.errors import HostError
 
 __all__ = ["launch"]
 
+_started: list[subprocess.Popen[bytes]] = []  # kept, so that one that has ended is reaped at the next launch
 
-async def launch(state_dir: Path, socket_path: Path, *, owner: int | None = None, patience: float = 10.0) -> int:
+
+async def launch(
+    state_dir: Path, socket_path: Path, *, owner: int | None = None, patience: float = 10.0
+) -> int:
     """Start an agent in a session of its own, unless one answers already; returns its process id.
 
-    Its output goes to ``STATE_DIR/agent.log``. Raises HostError with the agent's last words if it ends at once.
+    Its output goes to ``STATE_DIR/agent.log``. Raises HostError with the agent's last words if it ends at
+    once.
     """
     client = HostClient(socket_path, patience=0)
     try:
@@ -25,25 +30,35 @@ async def launch(state_dir: Path, socket_path: Path, *, owner: int | None = None
             return await client.hello()
         except HostError:
             pass
-        state_dir.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "samovar.cloud.host", "--state-dir", str(state_dir)]
-        command += ["--socket", str(socket_path)] + (["--owner", str(owner)] if owner is not None else [])
-        journal = state_dir / "agent.log"
-        with journal.open("ab") as output:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
+        process = _start(state_dir, socket_path, owner)
         deadline = asyncio.get_running_loop().time() + patience
         while True:
             try:
                 return await client.hello()
             except HostError:
                 if process.poll() is not None:
-                    words = journal.read_text(errors="replace").strip().splitlines()
-                    last = words[-1] if words else f"exit status {process.returncode}"
+                    last = _last_words(state_dir) or f"exit status {process.returncode}"
                     raise HostError("unreachable", f"The host agent ended at once: {last}") from None
                 if asyncio.get_running_loop().time() > deadline:
                     raise
             await asyncio.sleep(0.01)
     finally:
         await client.close()
+
+
+def _start(state_dir: Path, socket_path: Path, owner: int | None) -> subprocess.Popen[bytes]:
+    _started[:] = [process for process in _started if process.poll() is None]
+    state_dir.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "samovar.cloud.host", "--state-dir", str(state_dir)]
+    command += ["--socket", str(socket_path)] + (["--owner", str(owner)] if owner is not None else [])
+    with (state_dir / "agent.log").open("ab") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    _started.append(process)
+    return process
+
+
+def _last_words(state_dir: Path) -> str:
+    lines = (state_dir / "agent.log").read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Named network namespaces: made, entered, found again and removed.
 
-A namespace is a bind mount of nsfs at ``/run/netns/NAME``, as ``ip netns`` makes them, so that ``ip netns exec`` works
-on it. Which of them belong to one state directory is written down there, before each is made and until it is gone.
+A namespace is a bind mount of nsfs at ``/run/netns/NAME``, as ``ip netns`` makes them, so that ``ip netns
+exec`` works on it. Which of them belong to one state directory is written down there, before each is made
+and until it is gone.
 
 Entering is a matter of one thread: call these functions from the agent's network thread only.
 """
@@ -19,7 +20,14 @@ from pathlib import Path
 
 from samovar.cloud.host.errors import HostError, kernel_refusal
 
-__all__ = ["Namespaces", "external_namespace", "network_namespace", "router_namespace", "server_namespace", "set_sysctl"]
+__all__ = [
+    "Namespaces",
+    "external_namespace",
+    "network_namespace",
+    "router_namespace",
+    "server_namespace",
+    "set_sysctl",
+]
 
 CLONE_NEWNET = 0x40000000
 MS_BIND, MS_REC, MS_SHARED = 4096, 16384, 1 << 20
@@ -46,7 +54,9 @@ def external_namespace(tag: str) -> str:
 
 
 def set_sysctl(name: str, value: int | str) -> None:
-    """Write ``/proc/sys/NAME`` as the calling thread's namespace sees it; what this kernel lacks is left out."""
+    """Write ``/proc/sys/NAME`` as the calling thread's namespace sees it; what this kernel lacks is left
+    out.
+    """
     with contextlib.suppress(FileNotFoundError):
         descriptor = os.open(f"/proc/sys/{name}", os.O_WRONLY | os.O_CLOEXEC)
         try:
@@ -56,7 +66,9 @@ def set_sysctl(name: str, value: int | str) -> None:
 
 
 class Namespaces:
-    """The namespaces of one state directory. ``directory`` is where all programs of the machine keep theirs."""
+    """The namespaces of one state directory. ``directory`` is where all programs of the machine keep
+    theirs.
+    """
 
     def __init__(self, registry: Path, directory: Path = Path("/run/netns")) -> None:
         self.registry = registry
@@ -65,7 +77,9 @@ class Namespaces:
         self._device = os.fstat(self._home).st_dev
 
     def prepare(self) -> None:
-        """Make the directory a shared mount, once for all programs, so that removing a namespace reaches everywhere."""
+        """Make the directory a shared mount, once for all programs, so that removing a namespace reaches
+        everywhere.
+        """
         self.registry.mkdir(parents=True, exist_ok=True)
         self.directory.mkdir(parents=True, exist_ok=True)
         lock = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -88,7 +102,9 @@ class Namespaces:
             return False
 
     def ensure(self, name: str) -> bool:
-        """Make the namespace unless it is there; tells whether it was made. Its loopback is still down then."""
+        """Make the namespace unless it is there; tells whether it was made. Its loopback is still down
+        then.
+        """
         if self.alive(name):
             return False
         path = f"{self.directory}/{name}"

@@ -20,7 +20,9 @@ T = TypeVar("T")
 
 
 class WithDescriptors(NamedTuple):
-    """A handler's result that carries file descriptors along; the agent closes its copies once they are sent."""
+    """A handler's result that carries file descriptors along; the agent closes its copies once they are
+    sent.
+    """
 
     result: object
     descriptors: tuple[int, ...]
@@ -30,9 +32,11 @@ Handler = Callable[[Any], Awaitable[object]]
 
 
 class Host:
-    """The ground of all parts: where state lies, what marks it as ours, and the one thread that changes networks.
+    """The ground of all parts: where state lies, what marks it as ours, and the one thread that changes
+    networks.
 
-    ``tag`` (8 hex digits of the state directory's path) is in every kernel name that is not derived from a UUID.
+    ``tag`` (8 hex digits of the state directory's path) is in every kernel name that is not derived from a
+    UUID.
     """
 
     def __init__(self, state_dir: Path, *, namespace_dir: Path = Path("/run/netns")) -> None:
@@ -60,7 +64,8 @@ class Host:
 
 
 class Part(Protocol):
-    """A part of the agent. Made before any thread exists (so it may fork), started on the loop, stopped in the end.
+    """A part of the agent. Made before any thread exists (so it may fork), started on the loop, stopped in
+    the end.
 
     Stopping leaves everything in the kernel as it is: the data plane lives on without the agent.
     """

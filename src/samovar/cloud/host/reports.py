@@ -29,7 +29,9 @@ class InterfaceReport(Struct, frozen=True):
 
 
 class NetworkReport(Struct, frozen=True):
-    """The outcome of ``network.ensure``: every wired port, and the ids of those that had to be made or changed."""
+    """The outcome of ``network.ensure``: every wired port, and the ids of those that had to be made or
+    changed.
+    """
 
     interfaces: tuple[InterfaceReport, ...]
     changed: tuple[str, ...]
@@ -55,7 +57,9 @@ class ImageReport(Struct, frozen=True, kw_only=True):
 
 
 class Inventory(Struct, frozen=True, kw_only=True):
-    """Everything in the kernel that belongs to this agent's state directory. All empty = the machine is clean."""
+    """Everything in the kernel that belongs to this agent's state directory. All empty = the machine is
+    clean.
+    """
 
     namespaces: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
@@ -75,7 +79,9 @@ class ServerExited(Struct, frozen=True, kw_only=True, tag="server.exited"):
 
 
 class AgentReturned(Struct, frozen=True, tag="agent.returned"):
-    """The connection was lost and is back: events may have been missed, so ask for the status of everything."""
+    """The connection was lost and is back: events may have been missed, so ask for the status of
+    everything.
+    """
 
 
 Event = ServerExited | AgentReturned

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What should be: the specifications that services hand to the host agent.
 
-Every spec is a whole truth about one thing. ``ensure`` makes the kernel agree with it and removes what the spec no
-longer has. Addresses are text ("10.0.0.5", "fd00::5"), prefixes are text with a length ("10.0.0.0/24"), MACs are
-lower-case with colons, ids are UUIDs with dashes.
+Every spec is a whole truth about one thing. ``ensure`` makes the kernel agree with it and removes what the
+spec no longer has. Addresses are text ("10.0.0.5", "fd00::5"), prefixes are text with a length
+("10.0.0.0/24"), MACs are lower-case with colons, ids are UUIDs with dashes.
 """
 
 from __future__ import annotations
@@ -55,9 +55,10 @@ class AddressPair(Struct, frozen=True):
 class RuleSpec(Struct, frozen=True, kw_only=True):
     """One compiled rule of a security group: what it lets pass.
 
-    ``protocol`` is "" (any), a name that nftables knows (tcp, udp, icmp, ipv6-icmp, sctp, …) or a number as text.
-    For ICMP ``port_min`` is the type and ``port_max`` the code. ``remote_cidrs`` None means anywhere, an empty tuple
-    nowhere; ``remote_group`` names an entry of ``NetworkSpec.groups`` and is used instead when not "".
+    ``protocol`` is "" (any), a name that nftables knows (tcp, udp, icmp, ipv6-icmp, sctp, …) or a number as
+    text. For ICMP ``port_min`` is the type and ``port_max`` the code. ``remote_cidrs`` None means anywhere,
+    an empty tuple nowhere; ``remote_group`` names an entry of ``NetworkSpec.groups`` and is used instead
+    when not "".
     """
 
     direction: Literal["ingress", "egress"]
@@ -72,9 +73,10 @@ class RuleSpec(Struct, frozen=True, kw_only=True):
 class PortSpec(Struct, frozen=True, kw_only=True):
     """One interface of one server.
 
-    ``device_id`` is the server's id: the interface appears in its namespace ``sv-srv-<device_id>``. A port without one
-    is bound to nothing and is not wired. ``interface`` is the name in the server ("eth0"); "" means the next free one.
-    ``gateways`` are the default gateways (one per family at most); the first interface of a server wins.
+    ``device_id`` is the server's id: the interface appears in its namespace ``sv-srv-<device_id>``. A port
+    without one is bound to nothing and is not wired. ``interface`` is the name in the server ("eth0"); ""
+    means the next free one. ``gateways`` are the default gateways (one per family at most); the first
+    interface of a server wins.
     """
 
     id: str
@@ -92,14 +94,18 @@ class PortSpec(Struct, frozen=True, kw_only=True):
 
 
 class SubnetSpec(Struct, frozen=True, kw_only=True):
-    """A subnet as the network's namespace needs it: ``service_address`` is what DHCP, DNS and metadata answer from."""
+    """A subnet as the network's namespace needs it: ``service_address`` is what DHCP, DNS and metadata
+    answer from.
+    """
 
     cidr: str
     service_address: str = ""
 
 
 class NetworkSpec(Struct, frozen=True, kw_only=True):
-    """A tenant network with all its bound ports. ``groups``: addresses (prefixes) of each remote group in use."""
+    """A tenant network with all its bound ports. ``groups``: addresses (prefixes) of each remote group in
+    use.
+    """
 
     id: str
     mtu: int = 1500
@@ -149,8 +155,9 @@ class RouterSpec(Struct, frozen=True, kw_only=True):
 class ExternalSpec(Struct, frozen=True, kw_only=True):
     """An external network: where floating IPs live and where the host itself has a leg.
 
-    ``host_addresses`` are the host's own addresses in it (the gateway of its subnets). ``masquerade`` lets what leaves
-    it go out to the internet with the host's address: it switches on the host's IPv4 forwarding.
+    ``host_addresses`` are the host's own addresses in it (the gateway of its subnets). ``masquerade`` lets
+    what leaves it go out to the internet with the host's address: it switches on the host's IPv4
+    forwarding.
     """
 
     id: str
@@ -181,8 +188,8 @@ class ImageSpec(Struct, frozen=True, kw_only=True):
 class ServerSpec(Struct, frozen=True, kw_only=True):
     """A server: a container over an image, in the namespace that its ports wired.
 
-    ``image`` is an image id or "host" (the machine's own root file system). ``user_data`` is what the user gave,
-    ``metadata`` what 169.254.169.254 shows. ``files`` are written before each start.
+    ``image`` is an image id or "host" (the machine's own root file system). ``user_data`` is what the user
+    gave, ``metadata`` what 169.254.169.254 shows. ``files`` are written before each start.
     """
 
     id: str

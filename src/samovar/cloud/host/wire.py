@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames over a unix stream socket: length, number of descriptors, msgpack; descriptors travel by SCM_RIGHTS."""
+"""Frames over a unix stream socket: length, number of descriptors, msgpack; descriptors travel by
+SCM_RIGHTS.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,16 @@ from msgspec import Raw, Struct
 
 from samovar.cloud.host.reports import Event
 
-__all__ = ["Answer", "Connection", "Notice", "Problem", "Question", "decode_message", "decode_question", "encode"]
+__all__ = [
+    "Answer",
+    "Connection",
+    "Notice",
+    "Problem",
+    "Question",
+    "decode_message",
+    "decode_question",
+    "encode",
+]
 
 HEADER = struct.Struct(">IB")
 LARGEST_FRAME = 256 << 20
@@ -58,7 +69,9 @@ decode_message = msgspec.msgpack.Decoder(Answer | Notice).decode
 
 
 class Connection:
-    """One end of the wire, on the running loop. Takes over ``sock``; calls back on each frame and once at the end."""
+    """One end of the wire, on the running loop. Takes over ``sock``; calls back on each frame and once at
+    the end.
+    """
 
     def __init__(
         self,
@@ -105,7 +118,9 @@ class Connection:
     def _flush(self) -> None:
         while self._outgoing:
             view, descriptors = self._outgoing[0]
-            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+            rights = (
+                [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+            )
             try:
                 sent = self._sock.sendmsg([view], rights)
             except BlockingIOError:
