@@ -1,1 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Findings about what the user wrote: values, codes, places, printers. Pure."""
+
+from samovar.diagnostics.diagnostic import Diagnostic, Diagnostics, Severity
+from samovar.diagnostics.place import Place
+from samovar.diagnostics.printer import printable, to_json, to_text
+from samovar.diagnostics.suggest import closest, did_you_mean
+
+__all__ = [
+    "Diagnostic",
+    "Diagnostics",
+    "Place",
+    "Severity",
+    "closest",
+    "did_you_mean",
+    "printable",
+    "to_json",
+    "to_text",
+]

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guessing what the user meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+# Comparing costs the product of the two lengths; names longer than this are not typing mistakes.
+_LONGEST = 120
+_MOST_CANDIDATES = 5000
+
+
+def closest(word: object, known: Iterable[object], cutoff: float = 0.7) -> str | None:
+    """The known name most like `word`, or None when none is like it."""
+    if not isinstance(word, str) or not word or len(word) > _LONGEST:
+        return None
+    folded = word.lower().replace("-", "_")
+    best: str | None = None
+    best_ratio = cutoff
+    matcher = SequenceMatcher(autojunk=False)
+    matcher.set_seq2(folded)
+    for count, name in enumerate(known):
+        if count >= _MOST_CANDIDATES:
+            break
+        if not isinstance(name, str) or abs(len(name) - len(word)) > max(3, len(word) // 2):
+            continue
+        other = name.lower().replace("-", "_")
+        if other == folded and name != word:
+            return name
+        matcher.set_seq1(other)
+        if matcher.real_quick_ratio() < best_ratio or matcher.quick_ratio() < best_ratio:
+            continue
+        ratio = matcher.ratio()
+        if ratio > best_ratio or (best is None and ratio >= best_ratio):
+            best, best_ratio = name, ratio
+    return best
+
+
+def did_you_mean(word: object, known: Iterable[object], otherwise: str = "") -> str:
+    """The advice sentence `Did you mean "x"?`, or `otherwise` when no known name is like it."""
+    name = closest(word, known)
+    return f'Did you mean "{name}"?' if name is not None else otherwise
