@@ -7,8 +7,8 @@ The engine calls, always with a context that is durable on its own:
     update(changes) ─▶ progress("UPDATE") … None
     delete ─▶ progress("DELETE") … None
 
-After a crash between intent and physical id it asks `find` for what was meant to be made; only when that gives
-None it calls `create` again. Every step may be called twice and must then do what is left to do.
+After a crash between intent and physical id it asks `find` for what was meant to be made; only when
+that gives None it calls `create` again. Every step may be called twice and must then do what is left to do.
 """
 
 from __future__ import annotations
