@@ -45,10 +45,12 @@ class Flag(Enum):
     CONVERTED = "allow_conversion"
     UNCACHED = "uncached"
     INERT = "inert"
+    NULL_IS_EMPTY = "null_is_empty"
 
 
 REQUIRED, UPDATE, IMMUTABLE, SECRET = Flag.REQUIRED, Flag.UPDATE, Flag.IMMUTABLE, Flag.SECRET
 CONVERTED, UNCACHED, INERT = Flag.CONVERTED, Flag.UNCACHED, Flag.INERT
+NULL_IS_EMPTY = Flag.NULL_IS_EMPTY
 
 Mark = Flag | Constraint | Support
 Fields = Mapping[str, Property]
@@ -74,6 +76,7 @@ def _property(
         implemented=INERT not in flags,
         allow_conversion=CONVERTED in flags,
         secret=SECRET in flags,
+        null_is_empty=NULL_IS_EMPTY in flags,
         constraints=tuple(mark for mark in marks if not isinstance(mark, Flag | Support)),
         fields=fields,
         items=items,

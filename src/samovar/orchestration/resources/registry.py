@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import import_module
 
+from samovar.diagnostics import closest
 from samovar.orchestration.resources.families import FAMILIES
 from samovar.orchestration.resources.schema import ResourceType
 
@@ -57,7 +57,7 @@ def find_type(name: str) -> ResourceType | None:
 
 def closest_type(name: str) -> str | None:
     """The name of a type that was probably meant."""
-    return next(iter(get_close_matches(name, _family_of(), 1, 0.75)), None)
+    return closest(name, _family_of(), 0.75)
 
 
 def type_names(pattern: str = "*", *, hidden: bool = False) -> list[str]:

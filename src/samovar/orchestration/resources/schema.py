@@ -52,7 +52,8 @@ class Property:
     """One property of a type, or one field of a nested map, or the items of a list.
 
     `fields` describes the keys of a Map, `items` each item of a List; without them any content is accepted.
-    `implemented` is false for properties that are accepted for compatibility and have no effect.
+    `implemented` is false for properties that are accepted for compatibility and have no effect. A null
+    means "not given", except with `null_is_empty`, where it means an empty string.
     """
 
     type: PropertyType
@@ -64,6 +65,7 @@ class Property:
     implemented: bool = True
     allow_conversion: bool = False
     secret: bool = False
+    null_is_empty: bool = False
     constraints: tuple[Constraint, ...] = ()
     fields: Mapping[str, Property] | None = None
     items: Property | None = None

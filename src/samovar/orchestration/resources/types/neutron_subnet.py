@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from samovar.orchestration.resources.builders import (
+    NULL_IS_EMPTY,
     REQUIRED,
     UPDATE,
     allowed,
@@ -63,7 +64,9 @@ SUBNET = ResourceType(
         "dns_nameservers": items("Name servers given to servers.", UPDATE, default=[]),
         "enable_dhcp": boolean("Whether servers learn their addresses by DHCP.", UPDATE, default=True),
         "gateway_ip": string(
-            "Address of the gateway; the first one when left out, none when empty or null.", UPDATE
+            "Address of the gateway; the first one when left out, none when empty or null.",
+            UPDATE,
+            NULL_IS_EMPTY,
         ),
         "host_routes": records(
             "Routes given to servers.",
