@@ -17,13 +17,14 @@ class HostError(Exception):
     has the trace).
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, number: int = 0) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.number = number  # the errno, where the kernel gave one; it does not travel
 
 
 def kernel_refusal(what: str, error: OSError) -> HostError:
     """The sentence for a refused system call: ``what`` completes "The kernel refused to …"."""
     words = error.strerror or os.strerror(error.errno or 0)
-    return HostError("kernel", f"The kernel refused to {what}: {words}.")
+    return HostError("kernel", f"The kernel refused to {what}: {words}.", error.errno or 0)

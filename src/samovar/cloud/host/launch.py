@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
+import os
 import sys
 from pathlib import Path
 
@@ -12,8 +12,6 @@ from samovar.cloud.host.client import HostClient
 from samovar.cloud.host.errors import HostError
 
 __all__ = ["launch"]
-
-_started: list[subprocess.Popen[bytes]] = []  # kept, so that one that has ended is reaped at the next launch
 
 
 async def launch(
@@ -36,8 +34,8 @@ async def launch(
             try:
                 return await client.hello()
             except HostError:
-                if process.poll() is not None:
-                    last = _last_words(state_dir) or f"exit status {process.returncode}"
+                if _has_ended(process):
+                    last = _last_words(state_dir) or "it said nothing"
                     raise HostError("unreachable", f"The host agent ended at once: {last}") from None
                 if asyncio.get_running_loop().time() > deadline:
                     raise
@@ -46,17 +44,21 @@ async def launch(
         await client.close()
 
 
-def _start(state_dir: Path, socket_path: Path, owner: int | None) -> subprocess.Popen[bytes]:
-    _started[:] = [process for process in _started if process.poll() is None]
+def _start(state_dir: Path, socket_path: Path, owner: int | None) -> int:
     state_dir.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "samovar.cloud.host", "--state-dir", str(state_dir)]
     command += ["--socket", str(socket_path)] + (["--owner", str(owner)] if owner is not None else [])
-    with (state_dir / "agent.log").open("ab") as output:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
-    _started.append(process)
-    return process
+    journal = str(state_dir / "agent.log")
+    actions: list[tuple[object, ...]] = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsid=True)
+
+
+def _has_ended(process: int) -> bool:
+    return os.waitpid(process, os.WNOHANG)[0] == process
 
 
 def _last_words(state_dir: Path) -> str:
