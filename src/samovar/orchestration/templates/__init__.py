@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The template language: HOT and CFN text into typed templates, and their values into plain data. Pure."""
 
+from samovar.orchestration.templates.constraints import Constraint, CustomConstraint, Matcher, match_quickly
+from samovar.orchestration.templates.environment import Environment, load_environment, parse_environment
 from samovar.orchestration.templates.errors import (
     CircularDependencyException,
     EvaluationError,
@@ -19,6 +21,7 @@ from samovar.orchestration.templates.errors import (
     raise_errors,
 )
 from samovar.orchestration.templates.limits import DEFAULT_LIMITS, Limits
+from samovar.orchestration.templates.merging import merge_environment_files
 from samovar.orchestration.templates.nodes import (
     ALL_ATTRIBUTES,
     Function,
@@ -34,9 +37,18 @@ from samovar.orchestration.templates.nodes import (
     resolve,
     resolve_or_omit,
 )
+from samovar.orchestration.templates.parameters import (
+    MASK,
+    Parameters,
+    StackIdentity,
+    build_parameters,
+    check_immutable,
+)
 from samovar.orchestration.templates.parser import load, parse
 from samovar.orchestration.templates.places import Places
+from samovar.orchestration.templates.registry import Implementation, ResourceRegistry, is_template_name
 from samovar.orchestration.templates.schemas import ParameterSchema
+from samovar.orchestration.templates.scope import NoSandbox, ResourceValues, StackScope, UnknownResources
 from samovar.orchestration.templates.template import (
     DELETE,
     RETAIN,
@@ -62,47 +74,67 @@ __all__ = [
     "ALL_VERSIONS",
     "DEFAULT_LIMITS",
     "DELETE",
+    "MASK",
     "OMIT",
     "RETAIN",
     "SNAPSHOT",
     "VERSIONS",
     "CircularDependencyException",
+    "Constraint",
+    "CustomConstraint",
+    "Environment",
     "EvaluationError",
     "Function",
     "ImmutableParameterModified",
+    "Implementation",
     "InvalidSchemaError",
     "InvalidTemplateAttribute",
     "InvalidTemplateReference",
     "InvalidTemplateSection",
     "InvalidTemplateVersion",
     "Limits",
+    "Matcher",
+    "NoSandbox",
     "Node",
     "NotSupported",
     "OutputDefinition",
     "ParameterGroup",
     "ParameterSchema",
+    "Parameters",
     "Places",
     "Reference",
     "RequestLimitExceeded",
     "ResourceDefinition",
+    "ResourceRegistry",
+    "ResourceValues",
     "Sandbox",
     "Scope",
+    "StackIdentity",
+    "StackScope",
     "StackValidationFailed",
     "Template",
     "TemplateError",
     "Unknown",
+    "UnknownResources",
     "UnknownUserParameter",
     "UserParameterMissing",
     "Value",
     "Version",
+    "build_parameters",
+    "check_immutable",
     "contains_unknown",
     "dependencies",
     "find_unknown",
     "functions_in",
     "has_functions",
+    "is_template_name",
     "json_text",
     "load",
+    "load_environment",
+    "match_quickly",
+    "merge_environment_files",
     "parse",
+    "parse_environment",
     "path_text",
     "raise_errors",
     "references",

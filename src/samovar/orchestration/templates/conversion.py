@@ -8,7 +8,14 @@ import math
 from typing import Any
 
 from samovar.orchestration.templates.limits import DEFAULT_LIMITS
-from samovar.orchestration.templates.values import Unknown, Value, shown, type_name
+from samovar.orchestration.templates.values import (
+    Unknown,
+    Value,
+    contains_unknown,
+    find_unknown,
+    shown,
+    type_name,
+)
 
 STRING, NUMBER, BOOLEAN = "string", "number", "boolean"
 COMMA_DELIMITED_LIST, JSON = "comma_delimited_list", "json"
@@ -26,6 +33,10 @@ def convert(kind: str, value: Any) -> Value:
     """The value in the parameter's type. Raises ValueError with a sentence."""
     if isinstance(value, Unknown):
         return value
+    if kind not in (COMMA_DELIMITED_LIST, JSON):
+        unknown = find_unknown(value)
+        if unknown is not None:
+            return unknown
     return _CONVERTERS[kind](value)
 
 
@@ -75,21 +86,14 @@ def to_list(value: Any) -> list[Value]:
 
 
 def to_json(value: Any) -> Value:
-    if isinstance(value, (dict, list)):
+    if not isinstance(value, str) or value == "":
         return value
-    if value == "" or value is None:
-        return value
-    if not isinstance(value, str):
-        raise ValueError(f"A map, a list or a JSON text is needed, not {type_name(value)}")
     try:
-        parsed = json.loads(value, parse_constant=_no_constant)
+        return json.loads(value, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("The JSON text is nested too deeply") from None
     except ValueError as error:
         raise ValueError(f"The text is not JSON: {error}") from None
-    if not isinstance(parsed, (dict, list)):
-        raise ValueError("The JSON text must be a map or a list")
-    return parsed
 
 
 def _no_constant(name: str) -> Any:
@@ -103,10 +107,10 @@ _CONVERTERS = {
 
 def to_text(kind: str, value: Value) -> str:
     """The value as API answers show it: always text."""
-    if isinstance(value, str):
-        return value
+    if isinstance(value, Unknown) or contains_unknown(value):
+        return str(find_unknown(value))
     if kind == COMMA_DELIMITED_LIST and isinstance(value, list):
         return ",".join(str(item) for item in value)
-    if kind == JSON and isinstance(value, (dict, list)):
+    if kind == JSON:
         return json.dumps(value)
     return str(value)

@@ -51,6 +51,8 @@ _CFN_KEYS = (
 _HOT_CONSTRAINTS = (
     "range", "length", "allowed_values", "allowed_pattern", "custom_constraint", "modulo", "description",
 )  # fmt: skip
+_TRUE_WORDS = frozenset({"true", "t", "yes", "y", "on", "1"})
+_FALSE_WORDS = frozenset({"false", "f", "no", "n", "off", "0", ""})
 _PSEUDO_PREFIX = {"hot": "OS::", "cfn": "AWS::"}
 
 
@@ -84,7 +86,7 @@ class SchemaReader:
             name=name, type=kind, default=raw.get("default" if hot else "Default"),
             description=_text(raw.get("description" if hot else "Description")),
             label=_text(raw.get("label" if hot else "Label")) or name,
-            hidden=self._boolean(raw, "hidden" if hot else "NoEcho", path, lenient=not hot),
+            hidden=self._boolean(raw, "hidden" if hot else "NoEcho", path),
             immutable=self._boolean(raw, "immutable", path) if hot else False,
             constraints=tuple(constraints), tags=self._tags(raw, path) if hot else (),
         )  # fmt: skip
@@ -117,16 +119,18 @@ class SchemaReader:
             return None
         return known[value]
 
-    def _boolean(self, raw: dict[str, Any], key: str, path: Path, lenient: bool = False) -> bool:
+    def _boolean(self, raw: dict[str, Any], key: str, path: Path) -> bool:
         value = raw.get(key)
         if value is None or isinstance(value, bool):
             return bool(value)
-        text = str(value).lower()
-        if text in ("true", "false") and (lenient or isinstance(value, str)):
-            return text == "true"
-        if lenient:
-            return text in ("true", "t", "yes", "y", "on", "1")
-        self._wrong(f"{key} is true or false, not {shown(value)}", (*path, key))
+        text = str(value).strip().lower()
+        if text in _TRUE_WORDS:
+            return key != "NoEcho" or text == "true"
+        if text not in _FALSE_WORDS:
+            self.diagnostics.warning(
+                "invalid-boolean", f"{key} is true or false; {shown(value)} counts as false",
+                place=self.places.of((*path, key)), path=path_text((*path, key)),
+            )  # fmt: skip
         return False
 
     def _tags(self, raw: dict[str, Any], path: Path) -> tuple[str, ...]:
@@ -231,10 +235,10 @@ def _bounds(
 
 
 def _whole(value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"A whole number is needed, not {shown(value)}") from None
+    number = conversion.to_number(value)
+    if number != int(number):
+        raise ValueError(f"A whole number is needed, not {shown(value)}")
+    return int(number)
 
 
 def _length(raw: Any, description: str, kind: str) -> Constraint:
