@@ -64,8 +64,8 @@ class NodeParser:
 
     def condition(self, raw: Any, path: Path) -> Node:
         """The node of a condition: a name, a boolean or an inline condition function."""
-        if isinstance(raw, bool):
-            return raw
+        if raw is None or isinstance(raw, bool):
+            return raw is not False
         if isinstance(raw, str):
             return ConditionName("condition", raw, path)
         node = self.condition_value(raw, path)

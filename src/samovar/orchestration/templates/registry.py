@@ -2,8 +2,8 @@
 """The resource registry of an environment: which type or template implements a resource type; hooks.
 
 The user's entries come before the operator's, those of a resource's name before global ones, then the order
-is that of their keys (so that a wildcard comes before the names it covers). Aliases are followed; an entry that
-leads nowhere is passed over.
+is that of their keys (so that a wildcard comes before the names it covers). Aliases are followed; an entry
+that leads nowhere is passed over.
 """
 
 from __future__ import annotations

@@ -204,7 +204,7 @@ class MapReplace(Function):
             new_key = key if replacement is None else replacement
             if new_key != key and (new_key in source or new_key in result):
                 raise ValueError(f'map_replace would make the key "{shown(new_key)}" twice')
-            if isinstance(value, Hashable) and values.get(value) is not None:
+            if isinstance(value, Hashable) and value in values:
                 value = values[value]
             result[new_key] = value
         return result
@@ -252,8 +252,6 @@ class Contains(Function):
     __slots__ = ()
 
     def check(self) -> None:
-        if isinstance(self.arguments, Function):
-            return
         if not isinstance(self.arguments, list) or len(self.arguments) != 2:
             raise FunctionProblem(
                 "contains needs a list of two: a value and a list or string",
@@ -265,8 +263,6 @@ class Contains(Function):
         unknown = find_unknown(arguments)
         if unknown:
             return unknown
-        if not isinstance(arguments, list) or len(arguments) != 2:
-            raise ValueError("contains needs a list of two: a value and a list or string")
         value, sequence = arguments
         if not isinstance(sequence, (list, str)):
             raise TypeError(f"contains looks into a list or string, not {type_name(sequence)}")
@@ -407,7 +403,9 @@ class MemberListToMap(Function):
                 raise TypeError(f"The members of {self.name} are strings, not {type_name(member)}")
             left, separator, value = member.partition("=")
             parts = left.split(".")
-            if separator and len(parts) >= 4 and parts[1] == "member":
+            if not separator:
+                raise ValueError(f"The members of {self.name} have the form .member.N.name=value")
+            if len(parts) >= 4 and parts[1] == "member":
                 found.setdefault(parts[2], {})[".".join(parts[3:])] = value
         return {
             pair[key_name]: pair[value_name]
@@ -432,16 +430,16 @@ class Yaql(Function):
         for key in arguments:
             if key not in ("expression", "data"):
                 raise FunctionProblem(f'yaql takes expression and data, not "{shown(key)}"')
-        for key in ("expression", "data"):
-            if key not in arguments:
-                raise FunctionProblem(f'yaql needs a map with expression and data; "{key}" is missing')
+        if "expression" not in arguments:
+            raise FunctionProblem('yaql needs a map with expression and data; "expression" is missing')
         if not isinstance(arguments["expression"], (str, Function)):
             raise FunctionProblem(
                 f"The expression of yaql is a string, not {type_name(arguments['expression'])}"
             )
 
     def compute(self, scope: Scope) -> Value:
-        expression, data = (resolve(self.arguments[key], scope) for key in ("expression", "data"))
+        expression = resolve(self.arguments["expression"], scope)
+        data = resolve(self.arguments.get("data", {}), scope)
         unknown = find_unknown(expression) or find_unknown(data)
         if unknown:
             return unknown

@@ -51,7 +51,7 @@ def _step_through(value: Value, path: list[Value]) -> Value:
             if step not in value:
                 return ""
             value = value[step]
-        elif isinstance(value, (list, str)):
+        elif isinstance(value, (list, str)) and not isinstance(step, float):
             try:
                 value = value[int(step)]
             except (ValueError, TypeError, IndexError, OverflowError):

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from typing import Any
 
 from samovar.orchestration.templates.nodes import Function, FunctionProblem, Scope, resolve
@@ -46,7 +45,7 @@ class ListJoin(Function):
         delimiter, *lists = arguments
         items: list[str] = []
         for values in lists:
-            if values is None or values == "" or values == {}:
+            if values is None or values == "" or (self.several and values == {}):
                 continue
             if not isinstance(values, list):
                 raise TypeError(f"{self.name} joins lists, not {type_name(values)}")
@@ -115,8 +114,6 @@ class StrReplace(Function):
         unknown = find_unknown(template) or find_unknown(params)
         if unknown:
             return unknown
-        if template is None:
-            template = ""
         if not isinstance(template, str):
             raise TypeError(f"The template of {self.name} is a string, not {type_name(template)}")
         if params is None:
@@ -212,7 +209,7 @@ class FnReplace(StrReplace):
 
 
 class StrSplit(Function):
-    """`str_split: [delimiter, string]`, or with an index: one item."""
+    """`str_split: [delimiter, string]`, or with an index: one item. A null delimiter is white space."""
 
     __slots__ = ()
 
@@ -220,7 +217,7 @@ class StrSplit(Function):
         arguments = self.arguments
         if isinstance(arguments, Function):
             return
-        if not isinstance(arguments, list) or not 2 <= len(arguments) <= 3:
+        if not isinstance(arguments, list) or len(arguments) < 2:
             raise FunctionProblem(
                 f"{self.name} needs a list: delimiter, string and perhaps an index",
                 f"Write {self.name}: [',', string] or {self.name}: [',', string, 0]",
@@ -231,18 +228,18 @@ class StrSplit(Function):
         unknown = find_unknown(arguments)
         if unknown:
             return unknown
-        if not isinstance(arguments, list) or not 2 <= len(arguments) <= 3:
+        if not isinstance(arguments, list) or len(arguments) < 2:
             raise ValueError(f"{self.name} needs a list: delimiter, string and perhaps an index")
         delimiter, text = arguments[:2]
         if text is None:
             return None
-        if not isinstance(delimiter, str):
+        if not isinstance(delimiter, str) and delimiter is not None:
             raise TypeError(f"{self.name} needs a string as delimiter, not {type_name(delimiter)}")
         if not isinstance(text, str):
             raise TypeError(f"{self.name} splits a string, not {type_name(text)}")
-        if not delimiter:
+        if delimiter == "":
             raise ValueError(f"{self.name} needs a delimiter that is not empty")
-        parts = split_bounded(text, delimiter, self)
+        parts = text.split() if delimiter is None else split_bounded(text, delimiter, self)
         if len(arguments) < 3:
             return parts
         try:
@@ -335,7 +332,3 @@ class FnBase64(Function):
         if not isinstance(text, str):
             raise TypeError(f"{self.name} needs a string, not {type_name(text)}")
         return text
-
-
-def joined(items: Iterable[str]) -> str:
-    return ", ".join(items)

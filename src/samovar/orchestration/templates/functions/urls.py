@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlunsplit
 
 from samovar.orchestration.templates.nodes import Function, FunctionProblem, Scope, resolve
 from samovar.orchestration.templates.values import Value, find_unknown, shown, type_name
@@ -37,7 +37,7 @@ class MakeUrl(Function):
         if not isinstance(parts, dict):
             raise TypeError(f"make_url needs a map, not {type_name(parts)}")
         _check_parts(parts)
-        return "".join(_pieces(parts))
+        return _url(parts)
 
 
 def _check_parts(parts: dict[str, Value]) -> None:
@@ -69,29 +69,20 @@ def _check_port(value: Value) -> None:
         raise ValueError(f"The port of make_url lies between 1 and 65535, not {shown(number)}")
 
 
-def _pieces(parts: dict[str, Value]) -> list[str]:
-    pieces: list[str] = []
-    if parts.get("scheme"):
-        pieces.append(f"{parts['scheme']}:")
-    if any(parts.get(key) for key in ("host", "port", "username", "password")):
-        pieces.append("//")
-        if parts.get("username") or parts.get("password"):
-            pieces.append(quote(parts.get("username", ""), ""))
-            if parts.get("password"):
-                pieces.append(f":{quote(parts['password'], '')}")
-            pieces.append("@")
-        host = parts.get("host", "")
-        if ":" in host and not host.startswith("["):
-            host = f"[{host}]"
-        pieces.append(host)
-        if parts.get("port"):
-            pieces.append(f":{parts['port']}")
-    path = parts.get("path")
-    if path:
-        path = quote(path, "/")
-        pieces.append(path if not pieces or path.startswith("/") or len(pieces) == 1 else f"/{path}")
-    if parts.get("query"):
-        pieces.append("?" + urlencode(parts["query"], safe="/"))
-    if parts.get("fragment"):
-        pieces.append("#" + quote(str(parts["fragment"])))
-    return pieces
+def _url(parts: dict[str, Value]) -> str:
+    host = parts.get("host") or ""
+    if ":" in host and not host.startswith("["):
+        host = f"[{host}]"
+    location = host
+    if parts.get("port"):
+        location += f":{parts['port']}"
+    username, password = parts.get("username") or "", parts.get("password") or ""
+    if username or password:
+        user = quote(username, "") + (f":{quote(password, '')}" if password else "")
+        location = f"{user}@{location}"
+    fragment = parts.get("fragment") or ""
+    if not isinstance(fragment, str):
+        raise TypeError(f"The fragment of make_url is a string, not {type_name(fragment)}")
+    query = urlencode(parts.get("query") or {}, safe="/")
+    path = quote(parts.get("path") or "", "/")
+    return urlunsplit((parts.get("scheme") or "", location, path, query, quote(fragment)))
