@@ -85,4 +85,4 @@ def _url(parts: dict[str, Value]) -> str:
         raise TypeError(f"The fragment of make_url is a string, not {type_name(fragment)}")
     query = urlencode(parts.get("query") or {}, safe="/")
     path = quote(parts.get("path") or "", "/")
-    return urlunsplit((parts.get("scheme") or "", location, path, query, quote(fragment)))
+    return str(urlunsplit((parts.get("scheme") or "", location, path, query, quote(fragment))))
