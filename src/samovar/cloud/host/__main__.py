@@ -13,11 +13,12 @@ from samovar.cloud.host.agent import run
 from samovar.cloud.host.errors import HostError
 from samovar.cloud.host.networking import Networking
 from samovar.cloud.host.parts import Host, Part
+from samovar.cloud.host.servers import Servers
 
 
 def parts(host: Host) -> Sequence[Part]:
     """All parts, in the order of starting; stopping and purging go the other way."""
-    return (Networking(host),)
+    return (Networking(host), Servers(host))
 
 
 def main() -> int:

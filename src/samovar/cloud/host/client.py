@@ -100,6 +100,21 @@ class HostClient:
     async def reboot_server(self, server_id: str, *, hard: bool = False) -> ServerStatus:
         return await self.call(calls.SERVER_REBOOT, calls.RebootServer(server_id, hard))
 
+    async def rebuild_server(self, spec: ServerSpec) -> ServerStatus:
+        """Make the server anew from the spec's image: everything it wrote is gone."""
+        return await self.call(calls.SERVER_REBUILD, spec)
+
+    async def resize_server(self, spec: ServerSpec) -> ServerStatus:
+        """Give the server the spec's memory and CPUs, running or not, and leave everything else."""
+        return await self.call(calls.SERVER_RESIZE, spec)
+
+    async def pause_server(self, server_id: str) -> ServerStatus:
+        """Freeze every process of the server, its memory kept (also what "suspend" means here)."""
+        return await self.call(calls.SERVER_PAUSE, Named(server_id))
+
+    async def unpause_server(self, server_id: str) -> ServerStatus:
+        return await self.call(calls.SERVER_UNPAUSE, Named(server_id))
+
     async def remove_server(self, server_id: str) -> None:
         await self.call(calls.SERVER_REMOVE, Named(server_id))
 

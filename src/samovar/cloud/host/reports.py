@@ -38,14 +38,19 @@ class NetworkReport(Struct, frozen=True):
 
 
 class ServerStatus(Struct, frozen=True, kw_only=True):
-    """One server as it is. ``exit_status`` is the wait status's exit code, or minus the signal's number."""
+    """One server as it is. ``exit_status``: 0 it switched itself off, -9 it was killed, None it runs or was
+    stopped by us; ``error`` says more. ``warnings``: what this machine or the server's user data could not
+    be given, a sentence each. ``isolated``: it has a user namespace of its own.
+    """
 
     id: str
-    state: Literal["running", "stopped", "failed"]
+    state: Literal["running", "paused", "stopped", "failed"]
     pid: int = 0
     started_at: datetime | None = None
     exit_status: int | None = None
     error: str = ""
+    isolated: bool = True
+    warnings: tuple[str, ...] = ()
 
 
 class ImageReport(Struct, frozen=True, kw_only=True):
@@ -71,10 +76,13 @@ class Inventory(Struct, frozen=True, kw_only=True):
 
 
 class ServerExited(Struct, frozen=True, kw_only=True, tag="server.exited"):
-    """A server's first process ended by itself."""
+    """A server ended by itself. ``exit_status``: 0 it switched itself off, -9 it was killed; ``reason`` is a
+    sentence. A server that rebooted itself runs again and is not told of.
+    """
 
     id: str
     exit_status: int | None
+    reason: str = ""
     at: datetime
 
 

@@ -189,7 +189,10 @@ class ServerSpec(Struct, frozen=True, kw_only=True):
     """A server: a container over an image, in the namespace that its ports wired.
 
     ``image`` is an image id or "host" (the machine's own root file system). ``user_data`` is what the user
-    gave, ``metadata`` what 169.254.169.254 shows. ``files`` are written before each start.
+    gave, as decoded bytes; ``metadata`` the user's keys. ``files`` are written before each start. With
+    ``config_drive`` the server finds ``meta_data`` and ``network_data`` (JSON documents as 169.254.169.254
+    shows them; made from this spec when empty) and its user data in /var/lib/cloud/seed/config_drive.
+    ``running`` false: have the server, switched off.
     """
 
     id: str
@@ -201,6 +204,10 @@ class ServerSpec(Struct, frozen=True, kw_only=True):
     user_data: bytes = b""
     metadata: dict[str, str] = {}
     public_keys: tuple[str, ...] = ()
+    admin_password: str = ""
+    config_drive: bool = False
+    meta_data: bytes = b""
+    network_data: bytes = b""
     files: tuple[FileSpec, ...] = ()
     nameservers: tuple[str, ...] = ()
     environment: dict[str, str] = {}
