@@ -37,7 +37,9 @@ def test_projects_users_and_roles(live):
     live.run("token", "issue", user="ann", project="green-tea", OS_PASSWORD="p4ss", status=1)
     live.run(
         *("user", "password", "set", "--original-password", "other", "--password", "third"),
-        user="ann", project="green-tea", OS_PASSWORD="other",
+        user="ann",
+        project="green-tea",
+        OS_PASSWORD="other",
     )
     live.json("token", "issue", user="ann", project="green-tea", OS_PASSWORD="third")
     refused = live.run("user", "list", user="ann", project="green-tea", OS_PASSWORD="third", status=1)
@@ -57,9 +59,7 @@ def test_domains_and_groups(live):
     live.run("group", "add", "user", "--user-domain", "east", "--group-domain", "east", "brewers", "bob")
     live.run("group", "contains", "user", "--user-domain", "east", "--group-domain", "east", "brewers", "bob")
     live.run("role", "add", "--domain", "east", "--group", "brewers", "--group-domain", "east", "reader")
-    assert [row["Name"] for row in live.json("user", "list", "--group", "brewers", "--domain", "east")] == [
-        "bob"
-    ]
+    assert [row["Name"] for row in live.json("user", "list", "--group", "brewers")] == ["bob"]
     live.run("domain", "delete", "east", status=1)
     live.run("domain", "set", "--disable", "east")
     live.run("domain", "delete", "east")
