@@ -108,13 +108,6 @@ class Images:
                 if tree.name not in needed and str(tree) + "/" not in text:
                     shutil.rmtree(tree)
 
-    def purge(self) -> None:
-        """Remove all images."""
-        if self._trees.is_dir():
-            with self._locked():
-                for path in (*self._trees.iterdir(), *self._records.iterdir()):
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-
     def _record(self, image_id: str) -> Record:
         try:
             content = (self._records / _file_name(image_id)).read_bytes()

@@ -226,6 +226,9 @@ def overlay(request: dict[str, Any], users: int | None, owner: int) -> None:
         except OSError as error:
             if users is not None and error.errno in (errno.EINVAL, errno.EPERM, errno.EOPNOTSUPP):
                 raise Unmappable("this kernel has no overlay over id-mapped layers") from None
+            if error.errno == errno.EINVAL:
+                words = "no overlay can be made here (does the state directory lie on one, or on a network?)"
+                raise OSError(errno.EINVAL, words) from None
             raise
 
 

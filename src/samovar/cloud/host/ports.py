@@ -27,7 +27,16 @@ from samovar.cloud.host.security import security_table, security_table_name
 from samovar.cloud.host.specs import PortSpec
 from samovar.cloud.host.spoofing import port_link
 
-__all__ = ["METADATA", "WiredPort", "guard", "is_wired", "unwire", "wire"]
+__all__ = [
+    "METADATA",
+    "WiredPort",
+    "ensure_server_namespace",
+    "guard",
+    "is_wired",
+    "leave_server_namespace",
+    "unwire",
+    "wire",
+]
 
 METADATA = "169.254.169.254"
 FIRST_METRIC = 100
@@ -152,6 +161,24 @@ def unwire(host: Host, network: Netlink | None, port_id: str, server_id: str) ->
                 run_nft(host.namespaces, namespace, script)
     if network is not None:
         drop_link(network, port_link(port_id))
+
+
+def ensure_server_namespace(host: Host, server_id: str) -> None:
+    """The namespace of a server, also of one without any port."""
+    namespace = server_namespace(server_id)
+    if host.namespaces.ensure(namespace):
+        with Netlink(host.namespaces, namespace) as server:
+            loopback_and_defaults(host.namespaces, namespace, server)
+
+
+def leave_server_namespace(host: Host, server_id: str) -> None:
+    """A server is gone: its namespace goes too, unless a port is still wired into it (then with that)."""
+    namespace = server_namespace(server_id)
+    if host.namespaces.alive(namespace):
+        with Netlink(host.namespaces, namespace) as server:
+            if any(link.alias.startswith("port:") for link in server.links().values()):
+                return
+    host.namespaces.remove(namespace)
 
 
 def _make_pair(host: Host, network: Netlink, bridge: int, mtu: int, port: PortSpec, interface: str) -> None:
