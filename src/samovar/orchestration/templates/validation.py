@@ -19,6 +19,7 @@ from samovar.orchestration.templates.nodes import (
     Node,
     Path,
     functions_taken,
+    path_text,
 )
 from samovar.orchestration.templates.parameters import StackIdentity, build_parameters
 from samovar.orchestration.templates.registry import Implementation
