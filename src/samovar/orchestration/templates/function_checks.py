@@ -58,14 +58,14 @@ class FunctionChecks:
 
     # What is recorded
 
-    def _report(self, diagnostic: Diagnostic) -> None:
+    def _report(self, diagnostic: Diagnostic, fatal: bool = False) -> None:
         key = (diagnostic.code, diagnostic.path, diagnostic.message)
         if key in self._seen or len(self.found) >= self.around.limits.findings:
             return
         self._seen.add(key)
         if self.above:
             diagnostic = replace(diagnostic, path=" / ".join((*self.above, diagnostic.path)))
-        if self._weak and diagnostic.is_error and diagnostic.code not in _FATAL_IN_OUTPUTS:
+        if self._weak and not fatal and diagnostic.is_error and diagnostic.code not in _FATAL_IN_OUTPUTS:
             diagnostic = replace(diagnostic, severity=Severity.WARNING)
         self.found.add(diagnostic)
 
@@ -173,12 +173,13 @@ class FunctionChecks:
                     list(self.template.resources),
                     f'There is no resource "{shown(name)}" in the template',
                 )
-            code = (
-                "unknown-resource-attribute"
-                if isinstance(function, GetAttr) and self._weak
-                else "unknown-resource"
-            )
-            self._error(code, what, function.steps, did_you_mean(name, known), place)
+            self._report(
+                Diagnostic(
+                    Severity.ERROR, "unknown-resource", what, did_you_mean(name, known),
+                    place or self.places.of(function.steps), path_text(function.steps),
+                ),
+                fatal=isinstance(function, GetAttr),
+            )  # fmt: skip
         elif name not in self.scope.enabled:
             self._error(
                 "disabled-resource", f'The resource "{name}" is disabled by its condition', function.steps,
@@ -219,7 +220,6 @@ class FunctionChecks:
 _FATAL_IN_OUTPUTS = frozenset(
     {
         "unknown-attribute",
-        "unknown-resource-attribute",
         "function-arguments",
         "removed-function",
         "limit-exceeded",
