@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The template language: HOT and CFN text into typed templates, and their values into plain data. Pure."""
 
-from samovar.orchestration.templates.checks import AnyType, ResolvedResource, TypeLookup
 from samovar.orchestration.templates.constraints import Constraint, CustomConstraint, Matcher, match_quickly
 from samovar.orchestration.templates.environment import Environment, load_environment, parse_environment
 from samovar.orchestration.templates.errors import (
@@ -32,7 +31,6 @@ from samovar.orchestration.templates.nodes import (
     Scope,
     dependencies,
     functions_in,
-    functions_taken,
     has_functions,
     path_text,
     references,
@@ -51,7 +49,6 @@ from samovar.orchestration.templates.places import Places
 from samovar.orchestration.templates.registry import Implementation, ResourceRegistry, is_template_name
 from samovar.orchestration.templates.schemas import ParameterSchema
 from samovar.orchestration.templates.scope import NoSandbox, ResourceValues, StackScope, UnknownResources
-from samovar.orchestration.templates.surroundings import Surroundings
 from samovar.orchestration.templates.template import (
     DELETE,
     RETAIN,
@@ -61,7 +58,6 @@ from samovar.orchestration.templates.template import (
     ResourceDefinition,
     Template,
 )
-from samovar.orchestration.templates.validation import validate
 from samovar.orchestration.templates.values import (
     OMIT,
     Unknown,
@@ -83,7 +79,6 @@ __all__ = [
     "RETAIN",
     "SNAPSHOT",
     "VERSIONS",
-    "AnyType",
     "CircularDependencyException",
     "Constraint",
     "CustomConstraint",
@@ -109,7 +104,6 @@ __all__ = [
     "Places",
     "Reference",
     "RequestLimitExceeded",
-    "ResolvedResource",
     "ResourceDefinition",
     "ResourceRegistry",
     "ResourceValues",
@@ -118,10 +112,8 @@ __all__ = [
     "StackIdentity",
     "StackScope",
     "StackValidationFailed",
-    "Surroundings",
     "Template",
     "TemplateError",
-    "TypeLookup",
     "Unknown",
     "UnknownResources",
     "UnknownUserParameter",
@@ -134,7 +126,6 @@ __all__ = [
     "dependencies",
     "find_unknown",
     "functions_in",
-    "functions_taken",
     "has_functions",
     "is_template_name",
     "json_text",
@@ -150,5 +141,4 @@ __all__ = [
     "resolve",
     "resolve_or_omit",
     "select_path",
-    "validate",
 ]

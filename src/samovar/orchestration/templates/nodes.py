@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from samovar.orchestration.templates.errors import (
+    EvaluationError,
     EvaluationKeyError,
     EvaluationTypeError,
     EvaluationValueError,
@@ -114,27 +115,23 @@ class Function:
         try:
             return self.compute(scope)
         except TemplateError as error:
-            if error.steps:
-                raise
-            failure = type(error)(diagnostics=[item.at(None, self.where) for item in error.diagnostics])
+            if not any(item.path for item in error.diagnostics):
+                raise type(error)(
+                    diagnostics=[item.at(None, self.where) for item in error.diagnostics]
+                ) from None
+            raise
         except RecursionError:
-            failure = EvaluationValueError("The value is nested too deeply", path=self.where)
+            raise EvaluationValueError("The value is nested too deeply", path=self.where) from None
         except TypeError as error:
-            failure = EvaluationTypeError(_text(error), path=self.where)
+            raise EvaluationTypeError(_text(error), path=self.where) from None
         except LookupError as error:
-            failure = EvaluationKeyError(_text(error), path=self.where)
+            raise EvaluationKeyError(_text(error), path=self.where) from None
         except (ValueError, OverflowError, MemoryError) as error:
-            failure = EvaluationValueError(_text(error), path=self.where)
-        failure.steps = self.steps
-        raise failure from None
-
-    @property
-    def steps(self) -> Path:
-        return (*self.path, self.name)
+            raise EvaluationValueError(_text(error), path=self.where) from None
 
     @property
     def where(self) -> str:
-        return path_text(self.steps)
+        return path_text((*self.path, self.name))
 
     def __repr__(self) -> str:
         return f"{{{self.name}: {self.arguments!r}}}"
@@ -227,29 +224,22 @@ def has_functions(node: Node) -> bool:
     return next(functions_in(node), None) is not None
 
 
-def functions_taken(node: Node, scope: Scope | None = None) -> Iterator[Function]:
-    """As `functions_in`, with what is inside the branches that `if`s take (all branches where the scope does
-    not know or there is none)."""
-    todo = [node]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, Function):
-            yield item
-            todo.append(item.branches(scope) if isinstance(item, Choice) else item.children())
-        elif isinstance(item, dict):
-            todo.extend(reversed(list(item.values())))
-        elif isinstance(item, list):
-            todo.extend(reversed(item))
-
-
 def references(node: Node, scope: Scope | None = None) -> Iterator[Reference]:
     """Every reference to a resource in the node.
 
     With a scope, names computed by functions are followed and only the branch that an `if` takes counts;
     without, names that are not literal are left out and both branches count.
     """
-    for function in functions_taken(node, scope):
-        yield from function.references(scope)
+    todo = [node]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, Function):
+            yield from item.references(scope)
+            todo.append(item.branches(scope) if isinstance(item, Choice) else item.children())
+        elif isinstance(item, dict):
+            todo.extend(item.values())
+        elif isinstance(item, list):
+            todo.extend(item)
 
 
 def dependencies(node: Node, scope: Scope | None = None) -> set[str]:
@@ -292,8 +282,10 @@ def transform(node: Node, change: Callable[[Function], Node]) -> Node:
 __all__ = [
     "ALL_ATTRIBUTES",
     "Choice",
+    "EvaluationError",
     "Function",
     "FunctionProblem",
+    "Mapping",
     "Node",
     "Path",
     "Reference",
@@ -301,7 +293,6 @@ __all__ = [
     "Scope",
     "dependencies",
     "functions_in",
-    "functions_taken",
     "has_functions",
     "path_text",
     "references",

@@ -142,8 +142,7 @@ class StackScope:
             finally:
                 self._conditions.pop(name, None)
             self._conditions[name] = known
-        result: bool | Unknown = known
-        return result
+        return known
 
     def _truth(self, node: Node, what: str) -> bool | Unknown:
         value = resolve(node, self)

@@ -30,8 +30,10 @@ class ConditionName(Function):
         return scope.condition(self.arguments)
 
     @property
-    def steps(self) -> Path:
-        return self.path
+    def where(self) -> str:
+        from samovar.orchestration.templates.nodes import path_text
+
+        return path_text(self.path)
 
 
 def _truth(value: Value, function: Function) -> bool | Unknown:
@@ -157,11 +159,11 @@ class If(Choice):
         try:
             taken = self.choose(scope)
         except TemplateError:
-            return [self.condition]
+            return []
         if isinstance(taken, Unknown):
             return both
         node = self.then if taken else self.otherwise
-        return [self.condition, None if node is OMIT else node]
+        return [] if node is OMIT else node
 
     def compute(self, scope: Scope) -> Value:
         taken = self.choose(scope)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What compute asks of the image service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from samovar.clients import Cloud, CloudError, segment
+from samovar.cloud.host.specs import ImageSpec
+from samovar.web import BadRequest
+
+from .hosts import Host, HostError
+
+HOST_URL = "host:"
+"""The ``direct_url`` of the built-in image: the host's own programs, without any data of their own."""
+
+
+async def usable_image(cloud: Cloud, image_id: str, flavor: Mapping[str, Any]) -> dict[str, Any]:
+    """The image, if the caller sees it, it is active and the flavor is large enough. Raises BadRequest."""
+    try:
+        image: dict[str, Any] = await cloud.get("image", f"/v2/images/{segment(image_id)}")
+    except CloudError as error:
+        if error.status in (400, 404):
+            raise BadRequest(f"Can not find requested image {image_id}.") from error
+        raise
+    if image.get("status") != "active":
+        raise BadRequest(f"Image {image_id} is not active: its status is {image.get('status')}.")
+    if (image.get("min_ram") or 0) > flavor["ram"]:
+        raise BadRequest(
+            f"Flavor's memory is too small for requested image: it has {flavor['ram']} MB, "
+            f"the image needs {image['min_ram']} MB."
+        )
+    if flavor["disk"] and (image.get("min_disk") or 0) > flavor["disk"]:
+        raise BadRequest(
+            f"Flavor's disk is smaller than the minimum size specified in image metadata: it has "
+            f"{flavor['disk']} GB, the image needs {image['min_disk']} GB."
+        )
+    return image
+
+
+class HostImages:
+    """Images on this host: unpacked when a server first needs them."""
+
+    def __init__(self, cloud: Cloud, host: Host) -> None:
+        self._cloud = cloud
+        self._host = host
+        self._ready: dict[str, str] = {}
+
+    async def ready(self, image_id: str) -> str:
+        """What the host agent knows the image as. Raises CloudError, HostError."""
+        if image_id not in self._ready:
+            self._ready[image_id] = await self._unpack(image_id)
+        return self._ready[image_id]
+
+    def forget(self) -> None:
+        """The agent may have been purged: unpack again."""
+        self._ready.clear()
+
+    async def _unpack(self, image_id: str) -> str:
+        image = await self._cloud.get("image", f"/v2/images/{segment(image_id)}")
+        place = str(image.get("direct_url") or "")
+        if place == HOST_URL:
+            return "host"
+        parts = urlsplit(place)
+        if parts.scheme != "file":
+            raise HostError("invalid", f"The data of image {image_id} cannot be found on this host.")
+        spec = ImageSpec(
+            id=image_id,
+            source=unquote(parts.path),
+            disk_format=image.get("disk_format") or "",
+            container_format=image.get("container_format") or "",
+            checksum=_digest(image),
+        )
+        await self._host.unpack_image(spec)
+        return image_id
+
+
+def _digest(image: dict[str, Any]) -> str:
+    return str(image.get("os_hash_value") or "") if image.get("os_hash_algo") == "sha256" else ""

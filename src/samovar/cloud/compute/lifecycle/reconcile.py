@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Comparing what should run with what does: at the start, when the agent returns, and from time to time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, select, update
+
+from samovar.cloud.compute.hosts import Host, HostError
+from samovar.cloud.compute.images import HostImages
+from samovar.cloud.compute.metadata.listeners import Listeners
+from samovar.cloud.compute.operations import TOPIC, Asker, begin_restore, record_action
+from samovar.cloud.compute.server import CRASHED, SHUTDOWN
+from samovar.cloud.compute.tables import nodes, servers
+from samovar.cloud.host.reports import AgentReturned, ServerExited, ServerStatus
+from samovar.database import Database, new_id, utcnow
+from samovar.messaging import Bus
+
+log = logging.getLogger(__name__)
+LOOK_SECONDS = 30.0
+FROZEN = frozenset({"paused", "suspended"})
+
+
+class Reconciler:
+    """The watch over this host's servers. `node`: the host's name."""
+
+    def __init__(
+        self, database: Database, bus: Bus, host: Host, listeners: Listeners, images: HostImages, node: str
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._host = host
+        self._listeners = listeners
+        self._images = images
+        self._node = node
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        await self._database.write(lambda c: _seen(c, self._node))
+        with contextlib.suppress(HostError):
+            await self.compare(starting=True)
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._listen()), loop.create_task(self._look())]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def compare(self, *, starting: bool = False) -> None:
+        """Give servers that should run their process back, and remove unknown ones. Raises HostError."""
+        found = {status.id: status for status in await self._host.server_status()}
+        rows = await self._database.read(_expected)
+        for server_id in set(found) - set(rows):
+            log.warning("server %s is on the host and in no database: it is removed", server_id)
+            await self._host.remove_server(server_id)
+        for server_id, (state, busy) in rows.items():
+            if not busy:
+                await self._agree(server_id, state, found.get(server_id), starting)
+        await self._listeners.open_all()
+
+    async def _agree(self, server_id: str, state: str, status: ServerStatus | None, starting: bool) -> None:
+        runs = status is not None and status.state in ("running", "paused")
+        if state == "active" and not runs:
+            if status is not None and status.exit_status is not None and not _by_machine(status):
+                await self._ended(server_id, status.exit_status, status.error)
+            else:
+                await self._restore(server_id)
+        elif state in FROZEN and not runs:
+            await self._ended(server_id, None, "The machine was restarted while the server was frozen.")
+        elif state == "stopped" and runs and starting:
+            await self._host.stop_server(server_id)
+
+    async def _restore(self, server_id: str) -> None:
+        asker = Asker("", "", f"req-{new_id()}", is_admin=True)
+        if await self._database.write(lambda c: begin_restore(c, server_id, asker)):
+            await self._bus.ring(TOPIC, server_id)
+
+    async def _ended(self, server_id: str, exit_status: int | None, reason: str) -> None:
+        """A server ended by itself: it is SHUTOFF now, and its list of actions says why."""
+        await self._database.write(lambda c: _shut_off(c, server_id, exit_status, reason))
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async for event in self._host.events():
+                    await self._handle(event)
+            except HostError as error:
+                log.warning("the host agent is away: %s", error.message)
+            await asyncio.sleep(1.0)
+
+    async def _handle(self, event: ServerExited | AgentReturned) -> None:
+        try:
+            if isinstance(event, ServerExited):
+                await self._ended(event.id, event.exit_status, event.reason)
+            else:
+                self._images.forget()
+                await self._listeners.reopen()
+                await self.compare()
+        except HostError as error:
+            log.warning("%s", error.message)
+        except Exception:
+            log.exception("what the host told could not be noted; the next comparison will see it")
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self._database.write(lambda c: _seen(c, self._node))
+                await self.compare()
+            except HostError as error:
+                log.warning("the host agent does not answer: %s", error.message)
+            except Exception:
+                log.exception("comparing servers with the host failed; it is tried again")
+
+
+def _by_machine(status: ServerStatus) -> bool:
+    """Whether the server ended because the machine did, not by itself."""
+    return status.error == "The machine was restarted."
+
+
+def _expected(connection: Connection) -> Mapping[str, tuple[str, bool]]:
+    """Server id → (vm_state, whether an operation is under way)."""
+    columns = (servers.c.id, servers.c.vm_state, servers.c.operation)
+    rows = connection.execute(select(*columns).where(servers.c.deleted.is_(False))).all()
+    return {row.id: (row.vm_state, row.operation is not None) for row in rows}
+
+
+def _shut_off(connection: Connection, server_id: str, exit_status: int | None, reason: str) -> None:
+    where = (servers.c.id == server_id, servers.c.deleted.is_(False), servers.c.operation.is_(None))
+    running = servers.c.vm_state.in_(("active", "paused", "suspended"))
+    power = SHUTDOWN if exit_status in (0, None) else CRASHED
+    changed = connection.execute(
+        update(servers)
+        .where(*where, running)
+        .values(vm_state="stopped", power_state=power, task_state=None, updated_at=utcnow())
+    )
+    if changed.rowcount:
+        asker = Asker("", "", f"req-{new_id()}", is_admin=True)
+        record_action(connection, server_id, "stop", asker, finished=True, message=reason or None)
+
+
+def _seen(connection: Connection, node: str) -> None:
+    """Note that this machine's compute service is alive."""
+    now = utcnow()
+    known = connection.execute(update(nodes).where(nodes.c.host == node).values(seen_at=now))
+    if not known.rowcount:
+        connection.execute(
+            nodes.insert().values(
+                uuid=new_id(), host=node, disabled=False, disabled_reason=None, created_at=now, seen_at=now
+            )
+        )
