@@ -87,15 +87,16 @@ class Servers:
         """
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         await asyncio.to_thread(self._images.prepare)
-        for server_id in self._ids():
-            files = self._files(server_id)
-            if files.is_removing():
-                await self.remove(server_id)
-            elif not self._watch(server_id):
-                self._soon(self._ended(server_id))
+        await asyncio.gather(*(self._adopt(server_id) for server_id in self._ids()))
         self._soon(self._keep_consoles_small())
         self._soon(self._launcher.prepare())
         self._soon(asyncio.to_thread(self._images.layers, HOST_IMAGE))
+
+    async def _adopt(self, server_id: str) -> None:
+        if self._files(server_id).is_removing():
+            await self.remove(server_id)
+        elif not self._watch(server_id):
+            await self._ended(server_id)
 
     async def stop(self) -> None:
         for task in tuple(self._tasks):
