@@ -32,16 +32,29 @@ class Waiting:
 class ResourceFailed(Exception):
     """The action on the resource failed; the text is one sentence for the user.
 
-    `in_error`: the cloud's object is in its error state, so that a new try needs a new object.
+    `kind` is the name of the failure that the API's reason begins with, as the field's clients know it.
     """
 
-    def __init__(self, message: str, *, in_error: bool = False) -> None:
+    kind = "ResourceFailure"
+    in_error = False
+
+    def __init__(self, message: str, *, kind: str | None = None) -> None:
         super().__init__(message)
-        self.in_error = in_error
+        if kind is not None:
+            self.kind = kind
+
+
+class ResourceInError(ResourceFailed):
+    """The cloud's object is in its error state; a new try needs a new object."""
+
+    kind = "ResourceInError"
+    in_error = True
 
 
 class ResourceGone(ResourceFailed):
     """The cloud's object that should be there is not."""
+
+    kind = "NotFound"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +97,10 @@ class ResourceContext(Protocol):
 
     @property
     def properties(self) -> Mapping[str, Any]:
-        """Values as validated: typed, defaulted, translated, names looked up."""
+        """Values as validated: typed, defaulted, translated, names looked up.
+
+        In create and update those wanted, otherwise those that were last applied.
+        """
 
     @property
     def metadata(self) -> Mapping[str, Any]: ...
@@ -105,6 +121,19 @@ class ResourceContext(Protocol):
 
     @property
     def cloud(self) -> Cloud: ...
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """The files that came with the stack's template."""
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        """The stack's environment, for stacks made by a resource."""
+
+    async def other_cloud(
+        self, region_name: str | None, auth: Mapping[str, Any] | None, ca_cert: str | None, insecure: bool
+    ) -> Cloud:
+        """Another region, or with `auth` (as in clouds.yaml, with auth_type) another cloud altogether."""
 
     async def set_data(self, key: str, value: str | None, *, secret: bool = False) -> None:
         """Keep (or forget, with None) a note; durable when this returns."""

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What resource types do. `behaviour_of` gives the behaviour of a type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from samovar.orchestration.resources.behaviour import Behaviour
+from samovar.orchestration.resources.behaviours.compute import FLAVOR, KEY_PAIR, SERVER_GROUP
+from samovar.orchestration.resources.behaviours.image import WEB_IMAGE
+from samovar.orchestration.resources.behaviours.names import (
+    Lookup,
+    NameNotFound,
+    NameNotUnique,
+    missing_objects,
+    resolve_names,
+)
+from samovar.orchestration.resources.behaviours.network import (
+    FLOATING_IP,
+    NET,
+    PORT,
+    ROUTER,
+    SUBNET,
+    FloatingIPAssociation,
+)
+from samovar.orchestration.resources.behaviours.remote_stack import RemoteStack
+from samovar.orchestration.resources.behaviours.router_interface import RouterInterface
+from samovar.orchestration.resources.behaviours.security_group import SECURITY_GROUP, SECURITY_GROUP_RULE
+from samovar.orchestration.resources.behaviours.server import SERVER
+from samovar.orchestration.resources.behaviours.unavailable import Unavailable
+from samovar.orchestration.resources.behaviours.values import Placeholder, RandomString, TestResource, Value
+from samovar.orchestration.resources.behaviours.waiting import (
+    AwsWaitCondition,
+    PresignedHandle,
+    WaitCondition,
+    WaitConditionHandle,
+)
+from samovar.orchestration.resources.registry import canonical_name, find_type
+
+__all__ = [
+    "Lookup",
+    "NameNotFound",
+    "NameNotUnique",
+    "behaviour_of",
+    "is_available",
+    "missing_objects",
+    "resolve_names",
+]
+
+_BEHAVIOURS: Mapping[str, Behaviour] = {
+    "AWS::CloudFormation::WaitCondition": AwsWaitCondition(),
+    "AWS::CloudFormation::WaitConditionHandle": PresignedHandle(),
+    "OS::Glance::WebImage": WEB_IMAGE,
+    "OS::Heat::RandomString": RandomString(),
+    "OS::Heat::Stack": RemoteStack(),
+    "OS::Heat::TestResource": TestResource(),
+    "OS::Heat::UpdateWaitConditionHandle": PresignedHandle(),
+    "OS::Heat::Value": Value(),
+    "OS::Heat::WaitCondition": WaitCondition(),
+    "OS::Heat::WaitConditionHandle": WaitConditionHandle(),
+    "OS::Neutron::FloatingIP": FLOATING_IP,
+    "OS::Neutron::FloatingIPAssociation": FloatingIPAssociation(),
+    "OS::Neutron::Net": NET,
+    "OS::Neutron::Port": PORT,
+    "OS::Neutron::Router": ROUTER,
+    "OS::Neutron::RouterInterface": RouterInterface(),
+    "OS::Neutron::SecurityGroup": SECURITY_GROUP,
+    "OS::Neutron::SecurityGroupRule": SECURITY_GROUP_RULE,
+    "OS::Neutron::Subnet": SUBNET,
+    "OS::Nova::Flavor": FLAVOR,
+    "OS::Nova::KeyPair": KEY_PAIR,
+    "OS::Nova::Server": SERVER,
+    "OS::Nova::ServerGroup": SERVER_GROUP,
+}
+
+
+@cache
+def behaviour_of(type_name: str) -> Behaviour:
+    """The behaviour of a declared type (or alias); Unavailable for those nothing here can make.
+
+    Types that own a nested stack have none: the engine runs their stack.
+    """
+    name = canonical_name(type_name)
+    declared = find_type(name)
+    if declared is not None and declared.noop:
+        return Placeholder()
+    return _BEHAVIOURS.get(name) or Unavailable()
+
+
+def is_available(type_name: str) -> bool:
+    """Whether resources of the type can be made."""
+    return not isinstance(behaviour_of(type_name), Unavailable)

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Types that live in the stack alone: values, random strings, placeholders, and a type for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import string
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from samovar.orchestration.resources.behaviour import (
+    Behaviour,
+    Changes,
+    ResourceContext,
+    ResourceFailed,
+    Waiting,
+)
+
+CLASSES: Mapping[str, str] = {
+    "lettersdigits": string.ascii_letters + string.digits,
+    "letters": string.ascii_letters,
+    "lowercase": string.ascii_lowercase,
+    "uppercase": string.ascii_uppercase,
+    "digits": string.digits,
+    "hexdigits": string.digits + "ABCDEF",
+    "octdigits": string.octdigits,
+}
+
+
+def random_string(length: int, classes: list[Mapping[str, Any]], sequences: list[Mapping[str, Any]]) -> str:
+    """Characters of all the classes and sequences, at least `min` of each, in random order.
+
+    Raises ResourceFailed when the minima add up to more than the length.
+    """
+    sources = [(CLASSES[each["class"]], int(each["min"])) for each in classes]
+    sources += [(str(each["sequence"]), int(each["min"])) for each in sequences]
+    if not sources:
+        sources = [(CLASSES["lettersdigits"], 1)]
+    least = sum(minimum for _, minimum in sources)
+    if least > length:
+        raise ResourceFailed(
+            f"The string has {length} characters, and its classes and sequences need at least {least}.",
+            kind="StackValidationFailed",
+        )
+    chosen = [secrets.choice(characters) for characters, minimum in sources for _ in range(minimum)]
+    everything = "".join(characters for characters, _ in sources)
+    chosen += [secrets.choice(everything) for _ in range(length - len(chosen))]
+    secrets.SystemRandom().shuffle(chosen)
+    return "".join(chosen)
+
+
+class RandomString(Behaviour):
+    """The string is drawn with the intent to create: one durable write, and the same string after a crash."""
+
+    async def prepare(self, context: ResourceContext) -> Mapping[str, str]:
+        values = context.properties
+        drawn = random_string(
+            int(values["length"]),
+            values.get("character_classes") or [],
+            values.get("character_sequences") or [],
+        )
+        return {"value": drawn}
+
+    async def create(self, context: ResourceContext) -> str | None:
+        return context.physical_name
+
+    async def find(self, context: ResourceContext) -> str | None:
+        return context.physical_name if "value" in context.data else None
+
+    async def attributes(self, context: ResourceContext, names: frozenset[str]) -> Mapping[str, Any]:
+        return {name: context.data.get("value") if name == "value" else None for name in names}
+
+    def reference(self, context: ResourceContext) -> str | None:
+        return context.data.get("value") or context.name
+
+
+class Value(Behaviour):
+    """Gives back its property, as it was given."""
+
+    async def create(self, context: ResourceContext) -> str | None:
+        check_value(context.properties.get("type"), context.properties.get("value"))
+        return context.physical_name
+
+    async def update(self, context: ResourceContext, changes: Changes) -> None:
+        check_value(changes.after.get("type"), changes.after.get("value"))
+
+    async def attributes(self, context: ResourceContext, names: frozenset[str]) -> Mapping[str, Any]:
+        return {name: context.properties.get("value") if name == "value" else None for name in names}
+
+
+_TRUTHS = frozenset(["true", "t", "yes", "y", "on", "1", "false", "f", "no", "n", "off", "0"])
+
+
+def check_value(kind: str | None, value: Any) -> None:
+    """Raises ResourceFailed when the value is not of the kind."""
+    if kind is None or _is_kind(kind, value):
+        return
+    raise ResourceFailed(f"The value is not of the type {kind}.", kind="StackValidationFailed")
+
+
+def _is_kind(kind: str, value: Any) -> bool:
+    match kind:
+        case "string":
+            return isinstance(value, str | int | float | bool)
+        case "boolean":
+            return isinstance(value, bool) or str(value).lower() in _TRUTHS
+        case "comma_delimited_list":
+            return isinstance(value, str | list)
+        case "number":
+            return not isinstance(value, bool) and _reads(float, value)
+        case _:
+            return isinstance(value, dict | list) or (isinstance(value, str) and _reads(json.loads, value))
+
+
+def _reads(reader: Any, value: Any) -> bool:
+    try:
+        reader(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
+
+
+class Placeholder(Behaviour):
+    """Accepts anything, makes nothing: OS::Heat::None and the retired types."""
+
+
+class TestResource(Behaviour):
+    """Waits, fails and answers as its properties say."""
+
+    __test__ = False
+
+    async def create(self, context: ResourceContext) -> str | None:
+        await self._begin(context)
+        return context.physical_name
+
+    async def update(self, context: ResourceContext, changes: Changes) -> None:
+        await self._begin(context)
+
+    async def delete(self, context: ResourceContext) -> None:
+        await self._begin(context)
+
+    async def _begin(self, context: ResourceContext) -> None:
+        if self._is_slow(context):
+            await context.set_data("begun", repr(time.time()))
+
+    @staticmethod
+    def _is_slow(context: ResourceContext) -> bool:
+        return bool(context.properties.get("wait_secs") or context.properties.get("action_wait_secs"))
+
+    async def progress(self, context: ResourceContext, action: str) -> Waiting | None:
+        values = context.properties
+        if self._is_slow(context):
+            by_action = values.get("action_wait_secs") or {}
+            seconds = by_action.get(action.lower()) or values.get("wait_secs") or 0
+            left = float(context.data.get("begun", "0")) + float(seconds) - time.time()
+            if left > 0:
+                return Waiting(f"{left:.0f} more seconds to pass", min(left, 1.0))
+        if action in ("CREATE", "UPDATE") and values.get("fail"):
+            raise ResourceFailed(f"Test Resource failed {context.name}", kind="ValueError")
+        return None
+
+    async def attributes(self, context: ResourceContext, names: frozenset[str]) -> Mapping[str, Any]:
+        if context.properties.get("attr_wait_secs"):
+            await asyncio.sleep(float(context.properties["attr_wait_secs"]))
+        return {name: context.properties.get("value") if name == "output" else None for name in names}
