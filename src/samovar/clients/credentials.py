@@ -31,6 +31,7 @@ class PasswordCredentials:
     project_name: str | None = None
     project_domain_id: str | None = None
     project_domain_name: str | None = None
+    domain_id: str | None = None
     system: bool = False
     token: None = None
 
@@ -43,6 +44,8 @@ class PasswordCredentials:
         auth: dict[str, Any] = {"identity": {"methods": ["password"], "password": {"user": user}}}
         if self.system:
             auth["scope"] = {"system": {"all": True}}
+        elif self.domain_id:
+            auth["scope"] = {"domain": {"id": self.domain_id}}
         elif self.project_id:
             auth["scope"] = {"project": {"id": self.project_id}}
         elif self.project_name:

@@ -18,7 +18,8 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 
-from .journal import DatabaseUnavailable, Journal
+from .journal import DatabaseUnavailable as DatabaseUnavailable
+from .journal import Journal
 from .tables import metadata
 
 T = TypeVar("T")
@@ -62,7 +63,13 @@ class Database:
         def configure(dbapi: Any, _record: Any) -> None:
             connection = cast(sqlite3.Connection, dbapi)
             connection.isolation_level = None  # transactions are begun below, not by the driver
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+            for pragma in (
+                "journal_mode=WAL",
+                "synchronous=FULL",
+                "foreign_keys=ON",
+                "busy_timeout=10000",
+                "temp_store=MEMORY",
+            ):
                 connection.execute(f"PRAGMA {pragma}").close()
 
         if write:
@@ -117,12 +124,14 @@ class Database:
     async def close(self) -> None:
         """Write what is queued, then close every connection."""
         await asyncio.get_running_loop().run_in_executor(None, self.journal.close)
+        self.close_now()
+
+    def close_now(self) -> None:
+        """The same for a program without an event loop."""
+        self.journal.close()
         if self._reading is not None:
             self._reading.close()
         if self._threads is not None:
             self._threads.shutdown()
         self._reader.dispose()
         self._writer.dispose()
-
-
-__all__ = ["Database", "DatabaseUnavailable"]

@@ -166,7 +166,7 @@ timezone() {
 # name_server SHORT FULL: what the server calls itself, in the kernel (done by the host agent) and in its files.
 name_self() {
     [ "$(cat /etc/hostname 2>/dev/null)" = "$1" ] || printf '%s\n' "$1" >/etc/hostname
-    [ "$(hostname 2>/dev/null)" = "$1" ] || hostname "$1" 2>/dev/null || warn "cannot set the host name to $1"
+    [ "$(cat /proc/sys/kernel/hostname)" = "$1" ] || hostname "$1" 2>/dev/null || warn "cannot set the host name to $1"
 }
 
 hosts_file() {

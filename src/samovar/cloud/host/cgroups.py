@@ -80,14 +80,12 @@ class Cgroups:
 
     def ensure(self, server: str, *, memory_mb: int, vcpus: int) -> list[str]:
         """Make the server's groups with these limits (also while it runs); the directories to join."""
-        paths = self._paths(server)
-        for path in set(paths.values()):
+        for kind, path in self._paths(server).items():
             try:
                 path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise HostError(
-                    "kernel", f"The control group {path} cannot be made: {error.strerror}."
-                ) from None
+                self._give_up(kind, error.strerror or "refused")
+        paths = self._paths(server)
         memory = memory_mb << 20
         if "memory" in self._v1:
             _limit_memory_v1(paths["memory"], memory)
@@ -104,11 +102,19 @@ class Cgroups:
         pids = paths.get("pids", paths.get("unified"))
         if pids is not None and ("pids" in self._v1 or "pids" in self._v2_controllers):
             _write(pids / "pids.max", str(MOST_PROCESSES))
-        if "devices" in self._v1:
+        if "devices" in self._v1 and "a *:*" in (paths["devices"] / "devices.list").read_text():
             _write(paths["devices"] / "devices.deny", "a")
             for device in SAFE_DEVICES:
                 _write(paths["devices"] / "devices.allow", f"{device} rwm")
         return sorted({str(path) for path in paths.values()})
+
+    def _give_up(self, kind: str, reason: str) -> None:
+        """Do without a hierarchy in which we may not make groups."""
+        if kind == "unified":
+            self._v2, self._v2_controllers = None, frozenset()
+        else:
+            del self._v1[kind]
+        self.missing.append(f"control groups of the kind {kind} cannot be made here: {reason}")
 
     def freeze(self, server: str, frozen: bool) -> None:
         """Stop or continue every process of the server; returns when that is so."""

@@ -162,7 +162,7 @@ def _decoded(content: Any, encoding: str) -> bytes:
     if set(kinds) - {"", "gz", "b64", "text/plain"}:
         raise UserDataError(f"the encoding {encoding} is unknown")
     try:
-        data = base64.b64decode(data) if "b64" in kinds else data
+        data = base64.b64decode(b"".join(data.split()), validate=True) if "b64" in kinds else data
     except binascii.Error as error:
         raise UserDataError(f"its content is not base64 ({error})") from None
     return gunzip(data) if "gz" in kinds else data

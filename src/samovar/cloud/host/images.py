@@ -15,6 +15,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,6 +32,7 @@ __all__ = ["HOST_IMAGE", "Images", "Layers"]
 
 HOST_IMAGE = "host"
 libc = ctypes.CDLL(None, use_errno=True)
+HOST_SECONDS = 5.0  # the host's own files are looked at again after this
 UNFINISHED = ".new-"
 Layers = list[dict[str, Any]]
 
@@ -49,6 +51,7 @@ class Images:
     def __init__(self, directory: Path) -> None:
         self._trees = directory / "trees"
         self._records = directory / "ids"
+        self._host_seen = (0.0, self._trees / "none")
 
     def prepare(self) -> None:
         """Make the directories, and remove what an unpacking that was killed has left."""
@@ -108,13 +111,6 @@ class Images:
                 if tree.name not in needed and str(tree) + "/" not in text:
                     shutil.rmtree(tree)
 
-    def purge(self) -> None:
-        """Remove all images."""
-        if self._trees.is_dir():
-            with self._locked():
-                for path in (*self._trees.iterdir(), *self._records.iterdir()):
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-
     def _record(self, image_id: str) -> Record:
         try:
             content = (self._records / _file_name(image_id)).read_bytes()
@@ -123,6 +119,12 @@ class Images:
         return msgspec.json.decode(content, type=Record)
 
     def _host_tree(self) -> Path:
+        age = time.monotonic() - self._host_seen[0]
+        if age > HOST_SECONDS or not self._host_seen[1].is_dir():
+            self._host_seen = (time.monotonic(), self._make_host_tree())
+        return self._host_seen[1]
+
+    def _make_host_tree(self) -> Path:
         tree = self._trees / f"host{host_image.digest()}"
         with self._locked():
             if not tree.is_dir():

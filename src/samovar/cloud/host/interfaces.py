@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from samovar.cloud.host.closing import close_later
 from samovar.cloud.host.messages import (
     Message,
     add_address,
@@ -119,14 +120,16 @@ def announce(
     if not wanted:
         return
     with namespaces.inside(name):
-        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC)
-    with sock:
-        sock.bind((interface, 0x0806))
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+    try:
+        sock.bind((interface, 0))
         own = bytes.fromhex(mac.replace(":", ""))
         for address in wanted:
             raw = socket.inet_aton(address)
             frame = b"\xff" * 6 + own + struct.pack(">HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1)
             sock.send(frame + own + raw + bytes(6) + raw)
+    finally:
+        close_later(sock.close)
 
 
 def _observe(netlink: Netlink, index: int) -> Addressing:

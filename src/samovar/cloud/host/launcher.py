@@ -62,6 +62,13 @@ def check(result: int, what: str) -> int:
     return result
 
 
+def reason_of(error: BaseException) -> str:
+    """What went wrong, in the kernel's words."""
+    if not isinstance(error, OSError):
+        return repr(error)
+    return f"{error.strerror} ({error.filename})" if error.filename else str(error.strerror or error)
+
+
 def mount(source: str, target: str, kind: str | None, flags: int = 0, data: str | None = None) -> None:
     kind_bytes, data_bytes = kind.encode() if kind else None, data.encode() if data else None
     result = libc.mount(source.encode(), target.encode(), kind_bytes, ctypes.c_ulong(flags), data_bytes)
@@ -226,6 +233,9 @@ def overlay(request: dict[str, Any], users: int | None, owner: int) -> None:
         except OSError as error:
             if users is not None and error.errno in (errno.EINVAL, errno.EPERM, errno.EOPNOTSUPP):
                 raise Unmappable("this kernel has no overlay over id-mapped layers") from None
+            if error.errno == errno.EINVAL:
+                words = "no overlay can be made here (does the state directory lie on one, or on a network?)"
+                raise OSError(errno.EINVAL, words) from None
             raise
 
 
@@ -303,13 +313,10 @@ def harden(extra: list[str]) -> None:
 
 
 def build(request: dict[str, Any], namespace: int, users: int | None) -> None:
-    """In the intermediate process: cgroups, network namespace, root file system, user namespace, new
+    """In the intermediate process: network namespace, root file system, cgroups, user namespace, new
     namespaces.
     """
     owner = request["base"] if users is not None else 0
-    for group in request["cgroups"]:
-        with open(f"{group}/cgroup.procs", "w") as file:
-            file.write("0")
     os.setsid()
     check(libc.setns(namespace, NEWNET), "enter the network namespace")
     for name, value in request["sysctls"].items():
@@ -324,6 +331,11 @@ def build(request: dict[str, Any], namespace: int, users: int | None) -> None:
     overlay(request, users, owner)
     furnish(request, owner)
     os.chdir("root")
+    for group in request[
+        "cgroups"
+    ]:  # not before: the group's devices don't include what was needed until here
+        with open(f"{group}/cgroup.procs", "w") as file:
+            file.write("0")
     if users is not None:
         check(libc.setns(users, NEWUSER), "enter the user namespace")
     os.setgroups([])
@@ -358,7 +370,7 @@ def attempt(request: dict[str, Any], mapped: bool, reason: str) -> dict[str, Any
         except Unmappable as error:
             os.write(error_write, f"U{error}".encode())
         except BaseException as error:
-            os.write(error_write, f"E{error.args[1] if isinstance(error, OSError) else error!r}".encode())
+            os.write(error_write, f"E{reason_of(error)}".encode())
         os._exit(1)
     for descriptor in (pid_write, error_write, go_read, namespace, log):
         os.close(descriptor)
@@ -405,7 +417,7 @@ def launch(request: dict[str, Any]) -> dict[str, Any]:
         finally:
             os.close(held)
     except OSError as error:
-        return {"error": str(error.strerror or error)}
+        return {"error": reason_of(error)}
 
 
 def serve() -> None:

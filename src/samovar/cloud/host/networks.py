@@ -20,7 +20,7 @@ from samovar.cloud.host.interfaces import Addressing, WantedRoute, configure, lo
 from samovar.cloud.host.messages import add_bridge, set_link
 from samovar.cloud.host.namespaces import network_namespace, server_namespace, set_sysctl
 from samovar.cloud.host.netlink import Netlink
-from samovar.cloud.host.nft import Table, run_nft
+from samovar.cloud.host.nft import ABSENT, Table, run_nft
 from samovar.cloud.host.parts import Host
 from samovar.cloud.host.ports import METADATA, WiredPort, check_port, guard, is_wired, unwire, wire
 from samovar.cloud.host.reports import InterfaceReport, NetworkReport
@@ -53,17 +53,20 @@ class Networks:
     def ensure(self, spec: NetworkSpec, verify: bool) -> tuple[NetworkReport, bool]:
         """Make the network so; tells also whether routers' legs in it have to be looked at again."""
         ports = {port.id: port for port in spec.ports if port.device_id}
+        remembered = self._known.get(spec.id, Known()).ports
         for port in ports.values():
-            check_port(port)
+            if port.id not in remembered or remembered[port.id].spec != port:
+                check_port(port)
         name = network_namespace(spec.id)
         fresh = self._host.namespaces.ensure(name)
         known = Known() if fresh or verify else self._known.get(spec.id, Known())
+        known.table = ABSENT if fresh else known.table
         rebuilt = fresh or known.mtu not in (0, spec.mtu)
         changed: list[str] = []
         with Netlink(self._host.namespaces, name) as netlink:
             try:
                 self._foundation(netlink, name, spec, known, fresh)
-                self._remove_strays(netlink, ports.keys(), known, look=known.table is None and not fresh)
+                self._remove_strays(netlink, ports.keys(), known, look=known.table is None)
                 table = spoofing_table(ports.values())
                 run_nft(self._host.namespaces, name, table.script(known.table))
                 known.table = table
@@ -78,7 +81,7 @@ class Networks:
                         )
                         changed.append(port.id)
                     elif before is not None and known.groups != spec.groups:
-                        table_now = guard(self._host, port, before.interface, spec.groups, before)
+                        table_now = guard(self._host, port, before.interface, spec.groups, before.table)
                         known.ports[port.id] = WiredPort(port, before.interface, before.mtu, table_now)
                 known.groups = spec.groups
             except BaseException:

@@ -8,10 +8,11 @@ import functools
 
 from msgspec import Struct
 
+from samovar.cloud.host.closing import close_later
 from samovar.cloud.host.errors import HostError
 from samovar.cloud.host.namespaces import Namespaces
 
-__all__ = ["Table", "delete_script", "run_nft"]
+__all__ = ["ABSENT", "Table", "delete_script", "run_nft"]
 
 
 class Table(Struct, frozen=True):
@@ -25,13 +26,14 @@ class Table(Struct, frozen=True):
     elements: dict[str, frozenset[str]] = {}
 
     def script(self, previous: Table | None) -> str:
-        """What turns ``previous`` (None = anything) into this; "" if they are the same.
+        """What turns ``previous`` (None = anything, ABSENT = nothing) into this; "" if they are the same.
 
         A changed body replaces the whole table at once; connections that are tracked stay so.
         """
         here = f"{self.family} {self.name}"
         if previous is None or previous.body != self.body or previous.elements.keys() != self.elements.keys():
-            lines = [delete_script(self.family, self.name), f"table {here} {{\n{self.body}}}"]
+            lines = [] if previous is ABSENT else [delete_script(self.family, self.name)]
+            lines.append(f"table {here} {{\n{self.body}}}")
             lines += [_elements("add", here, name, wanted) for name, wanted in self.elements.items()]
             return "\n".join(lines)
         lines = []
@@ -46,6 +48,9 @@ class Table(Struct, frozen=True):
         return bool(lines) or any(
             entries - self.elements.get(name, frozenset()) for name, entries in previous.elements.items()
         )
+
+
+ABSENT = Table("", "", "")  # for a namespace that was made just now: spares the kernel a deletion
 
 
 def delete_script(family: str, name: str) -> str:
@@ -72,7 +77,7 @@ def run_nft(namespaces: Namespaces, name: str | None, script: str) -> str:
         output: bytes | None = library.nft_ctx_get_output_buffer(context)
         return (output or b"").decode()
     finally:
-        library.nft_ctx_free(context)
+        close_later(functools.partial(library.nft_ctx_free, context))
 
 
 @functools.cache

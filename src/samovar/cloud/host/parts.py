@@ -55,8 +55,9 @@ class Host:
         return await asyncio.get_running_loop().run_in_executor(self._network_thread, work, *arguments)
 
     def has_server(self, server_id: str) -> bool:
-        """Whether a server of this id exists, running or not: its directory is there."""
-        return (self.state_dir / "servers" / server_id).exists()
+        """Whether a server of this id exists, running or not, and is not being removed."""
+        directory = self.state_dir / "servers" / server_id
+        return directory.exists() and not (directory / "removing").exists()
 
     def close(self) -> None:
         self._network_thread.shutdown()

@@ -21,13 +21,22 @@ from samovar.cloud.host.interfaces import (
 from samovar.cloud.host.messages import add_veth, delete_link, flush_connections, set_link
 from samovar.cloud.host.namespaces import server_namespace
 from samovar.cloud.host.netlink import NETLINK_NETFILTER, Link, Netlink
-from samovar.cloud.host.nft import Table, delete_script, run_nft
+from samovar.cloud.host.nft import ABSENT, Table, delete_script, run_nft
 from samovar.cloud.host.parts import Host
 from samovar.cloud.host.security import security_table, security_table_name
 from samovar.cloud.host.specs import PortSpec
 from samovar.cloud.host.spoofing import port_link
 
-__all__ = ["METADATA", "WiredPort", "guard", "is_wired", "unwire", "wire"]
+__all__ = [
+    "METADATA",
+    "WiredPort",
+    "ensure_server_namespace",
+    "guard",
+    "is_wired",
+    "leave_server_namespace",
+    "unwire",
+    "wire",
+]
 
 METADATA = "169.254.169.254"
 FIRST_METRIC = 100
@@ -99,7 +108,8 @@ def wire(
                 if end is not None:
                     socket.run(delete_link(end.index), ignore=GONE)
         remembered = known if whole and known is not None and known.interface == interface else None
-        table = guard(host, port, interface, groups, remembered)
+        previous = ABSENT if fresh else remembered.table if remembered is not None else None
+        table = guard(host, port, interface, groups, previous)
         if not whole:
             _make_pair(host, network, bridge, mtu, port, interface)
             server.run(set_link(interface, alias=alias_of(port)))
@@ -116,17 +126,14 @@ def wire(
     return WiredPort(port, interface, mtu, table)
 
 
-def guard(
-    host: Host, port: PortSpec, interface: str, groups: Groups, known: WiredPort | None
-) -> Table | None:
+def guard(host: Host, port: PortSpec, interface: str, groups: Groups, previous: Table | None) -> Table | None:
     """Bring the port's rules up to date; what a withdrawn rule had let in must be let in anew."""
     namespace = server_namespace(port.device_id)
     if not port.port_security:
-        if known is None or known.table is not None:
+        if previous is not ABSENT:
             run_nft(host.namespaces, namespace, delete_script("inet", security_table_name(interface)))
         return None
     table = security_table(port, interface, groups)
-    previous = known.table if known is not None else None
     run_nft(host.namespaces, namespace, table.script(previous))
     if previous is not None and table.narrows(previous):
         with Netlink(host.namespaces, namespace, protocol=NETLINK_NETFILTER) as netfilter:
@@ -152,6 +159,24 @@ def unwire(host: Host, network: Netlink | None, port_id: str, server_id: str) ->
                 run_nft(host.namespaces, namespace, script)
     if network is not None:
         drop_link(network, port_link(port_id))
+
+
+def ensure_server_namespace(host: Host, server_id: str) -> None:
+    """The namespace of a server, also of one without any port."""
+    namespace = server_namespace(server_id)
+    if host.namespaces.ensure(namespace):
+        with Netlink(host.namespaces, namespace) as server:
+            loopback_and_defaults(host.namespaces, namespace, server)
+
+
+def leave_server_namespace(host: Host, server_id: str) -> None:
+    """A server is gone: its namespace goes too, unless a port is still wired into it (then with that)."""
+    namespace = server_namespace(server_id)
+    if host.namespaces.alive(namespace):
+        with Netlink(host.namespaces, namespace) as server:
+            if any(link.alias.startswith("port:") for link in server.links().values()):
+                return
+    host.namespaces.remove(namespace)
 
 
 def _make_pair(host: Host, network: Netlink, bridge: int, mtu: int, port: PortSpec, interface: str) -> None:

@@ -25,7 +25,7 @@ from samovar.cloud.host.messages import add_veth, flush_connections, set_link
 from samovar.cloud.host.namespaces import external_namespace, network_namespace, router_namespace
 from samovar.cloud.host.netlink import NETLINK_NETFILTER, Link, Netlink
 from samovar.cloud.host.networks import BRIDGE
-from samovar.cloud.host.nft import Table, delete_script, run_nft
+from samovar.cloud.host.nft import ABSENT, Table, delete_script, run_nft
 from samovar.cloud.host.parts import Host
 from samovar.cloud.host.specs import Address, Route, RouterGateway, RouterInterface, RouterSpec
 
@@ -59,7 +59,7 @@ class Leg(Struct, frozen=True):
 class Known(Struct, frozen=True):
     spec: RouterSpec
     legs: dict[str, Leg]
-    table: Table | None
+    table: Table
 
 
 class Routers:
@@ -83,8 +83,8 @@ class Routers:
             if fresh:
                 loopback_and_defaults(self._host.namespaces, name, netlink, forward=True)
             # Translation comes first: no packet may leave with an inside address.
-            table = nat_table(spec)
-            self._translate(name, table, known)
+            had = ABSENT if fresh else known.table if known is not None else None
+            table = self._translate(name, nat_table(spec), had)
             present = known.legs.keys() if known is not None else netlink.links().keys()
             for stray in {one for one in present if one.startswith("q")} - legs.keys():
                 drop_link(netlink, stray)
@@ -187,16 +187,16 @@ class Routers:
         netlink.run(set_link(made.index, up=True))
         return made, True
 
-    def _translate(self, name: str, table: Table | None, known: Known | None) -> None:
-        previous = known.table if known is not None else None
+    def _translate(self, name: str, table: Table | None, previous: Table | None) -> Table:
         if table is None:
-            if known is None or previous is not None:
+            if previous is not ABSENT:
                 run_nft(self._host.namespaces, name, delete_script("ip", "samovar"))
-        else:
-            run_nft(self._host.namespaces, name, table.script(previous))
-        if previous is not None and (table is None or table.narrows(previous)):
+            return ABSENT
+        run_nft(self._host.namespaces, name, table.script(previous))
+        if previous is not None and table.narrows(previous):
             with Netlink(self._host.namespaces, name, protocol=NETLINK_NETFILTER) as netfilter:
                 netfilter.run(flush_connections())
+        return table
 
 
 def nat_table(spec: RouterSpec) -> Table | None:

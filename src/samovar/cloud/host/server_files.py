@@ -89,6 +89,9 @@ class ServerFiles:
         known = launcher.running(str(self.directory))
         return None if known is None else msgspec.convert(known, Running)
 
+    def was_started(self) -> bool:
+        return (self.directory / "pid").exists()
+
     def booted_here(self) -> bool:
         """Whether its last start was since the machine's."""
         with suppress(FileNotFoundError, ValueError, KeyError):

@@ -29,6 +29,7 @@ from samovar.cloud.host.images import HOST_IMAGE, Images
 from samovar.cloud.host.launching import Launcher
 from samovar.cloud.host.namespaces import server_namespace
 from samovar.cloud.host.parts import Handler, Host
+from samovar.cloud.host.ports import ensure_server_namespace, leave_server_namespace
 from samovar.cloud.host.reports import ImageReport, Inventory, ServerExited, ServerStatus
 from samovar.cloud.host.server_files import ServerFiles, user_base
 from samovar.cloud.host.specs import ImageSpec, ServerSpec
@@ -37,6 +38,7 @@ __all__ = ["Servers"]
 
 log = logging.getLogger(__name__)
 KILL_SECONDS = 10.0
+PURGE_SECONDS = 5.0
 TRIM_SECONDS = 10.0
 SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
 
@@ -108,16 +110,25 @@ class Servers:
 
     async def inventory(self) -> Inventory:
         return Inventory(
-            servers=tuple(self._ids()),
+            servers=tuple(one for one in self._ids() if self._files(one).running() is not None),
             cgroups=tuple(self._cgroups.groups()),
-            images=tuple(self._images.known()),
         )
 
     async def purge(self) -> None:
-        for server_id in self._ids():
-            await self.remove(server_id)
+        """Stop all servers and let go of the kernel. What they wrote stays, with the state directory."""
+        await asyncio.gather(*(self._put_away(server_id) for server_id in self._ids()))
         await asyncio.to_thread(self._cgroups.purge)
-        await asyncio.to_thread(self._images.purge)
+
+    async def _put_away(self, server_id: str) -> None:
+        async with self._locks[server_id]:
+            files = self._files(server_id)
+            if files.is_removing():
+                await self._remove(server_id)
+                return
+            state = files.state()
+            state.wanted = False
+            files.save_state(state)
+            await self._halt(server_id, PURGE_SECONDS)
 
     # ── the vocabulary ──
 
@@ -228,7 +239,7 @@ class Servers:
         files.save_state(state)
         request = {
             "directory": str(files.directory),
-            "hostname": spec.hostname,
+            "hostname": spec.hostname.split(".")[0],
             "netns": str(self._host.namespaces.path(server_namespace(server_id))),
             "cgroups": groups,
             "layers": state.layers,
@@ -253,7 +264,7 @@ class Servers:
 
     async def _ensure_namespace(self, server_id: str) -> None:
         """A server without any port has a network namespace nevertheless."""
-        await self._host.in_network_thread(self._host.namespaces.ensure, server_namespace(server_id))
+        await self._host.in_network_thread(ensure_server_namespace, self._host, server_id)
 
     def _limit(self, spec: ServerSpec) -> list[str]:
         return self._cgroups.ensure(spec.id, memory_mb=spec.memory_mb, vcpus=spec.vcpus)
@@ -286,7 +297,7 @@ class Servers:
                 await self._halt(server_id, 0.0)
                 self._unwatch(server_id)
                 await asyncio.to_thread(self._cgroups.remove, server_id)
-                await self._host.in_network_thread(self._host.namespaces.remove, server_namespace(server_id))
+                await self._host.in_network_thread(leave_server_namespace, self._host, server_id)
                 await asyncio.to_thread(files.remove)
             finally:
                 os.close(held)
@@ -329,7 +340,8 @@ class Servers:
         async with self._locks[server_id]:
             files = self._files(server_id)
             spec, state = files.spec(), files.state()
-            if spec is None or files.is_removing() or not state.wanted or files.running() is not None:
+            idle = spec is None or files.is_removing() or not state.wanted or not files.was_started()
+            if spec is None or idle or files.running() is not None:
                 return
             here = files.booted_here()
             if here and (state.returning or files.exit_reason() == "reboot"):
@@ -385,7 +397,8 @@ class Servers:
     async def _keep_consoles_small(self) -> None:
         while True:
             for server_id in self._ids():
-                console.trim(self._files(server_id).console)
+                with contextlib.suppress(OSError):
+                    console.trim(self._files(server_id).console)
             await asyncio.sleep(TRIM_SECONDS)
 
     def _ids(self) -> list[str]:

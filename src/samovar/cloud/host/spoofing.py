@@ -5,6 +5,7 @@ all. Pure.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable
 
@@ -61,28 +62,33 @@ def link_local(mac: str) -> str:
 
 def spoofing_table(ports: Iterable[PortSpec]) -> Table:
     """The table for all ports of a network; "r…" links are routers' legs, whose traffic is others'."""
-    allowed: dict[int, set[str]] = {4: set(), 6: set()}
-    known: set[str] = set()
-    unguarded: set[str] = set()
-    pairs: list[str] = []
+    entries: dict[str, set[str]] = {"allowed4": set(), "allowed6": set(), "known": set(), "unguarded": set()}
+    pairs: set[str] = set()
     for port in ports:
-        link = port_link(port.id)
-        if not port.port_security:
-            unguarded.add(f'"{link}"')
-            continue
-        sources = [(port.mac, one.address) for one in port.fixed_ips] + [(port.mac, link_local(port.mac))]
-        sources += [(pair.mac or port.mac, pair.address) for pair in port.allowed_address_pairs]
-        for mac, source in sources:
-            network = ipaddress.ip_network(source, strict=False)
-            if network.prefixlen == network.max_prefixlen:
-                allowed[network.version].add(f'"{link}" . {mac} . {network.network_address}')
-            else:
-                pairs += _pair_rules(link, mac, network)
-            known.add(f'"{link}" . {mac}')
+        for where, entry in _entries(port):
+            (pairs if where == "pairs" else entries[where]).add(entry)
     chain = "chain pairs {\n" + "".join(f"{line}\n" for line in sorted(pairs)) + "}\n"
-    elements = {"allowed4": allowed[4], "allowed6": allowed[6], "known": known, "unguarded": unguarded}
     body = DECLARATIONS + chain + BEGINNING + HOOK
-    return Table("bridge", "samovar", body, {name: frozenset(entries) for name, entries in elements.items()})
+    return Table("bridge", "samovar", body, {name: frozenset(entry) for name, entry in entries.items()})
+
+
+@functools.lru_cache(maxsize=4096)
+def _entries(port: PortSpec) -> tuple[tuple[str, str], ...]:
+    """What one port adds: the set's name and the element, or "pairs" and a rule."""
+    link = port_link(port.id)
+    if not port.port_security:
+        return (("unguarded", f'"{link}"'),)
+    found: list[tuple[str, str]] = []
+    sources = [(port.mac, one.address) for one in port.fixed_ips] + [(port.mac, link_local(port.mac))]
+    sources += [(pair.mac or port.mac, pair.address) for pair in port.allowed_address_pairs]
+    for mac, source in sources:
+        network = ipaddress.ip_network(source, strict=False)
+        found.append(("known", f'"{link}" . {mac}'))
+        if network.prefixlen == network.max_prefixlen:
+            found.append((f"allowed{network.version}", f'"{link}" . {mac} . {network.network_address}'))
+        else:
+            found += [("pairs", rule) for rule in _pair_rules(link, mac, network)]
+    return tuple(found)
 
 
 def _pair_rules(link: str, mac: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> list[str]:

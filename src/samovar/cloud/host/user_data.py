@@ -48,11 +48,16 @@ class Instance:
 
 @dataclass(frozen=True)
 class BootPlan:
-    """The script for /run/samovar/boot, the files for /run/samovar/files, and what had to be left out."""
+    """The steps of a boot in the words of boot.sh, the files they use, and what had to be left out."""
 
-    script: str
+    steps: tuple[str, ...]
     files: dict[str, bytes]
     warnings: tuple[str, ...]
+
+    @property
+    def script(self) -> str:
+        """The whole text of /run/samovar/boot."""
+        return "\n".join([WORDS.read_text(), *self.steps, ""])
 
 
 def compile_user_data(user_data: bytes, instance: Instance) -> BootPlan:
@@ -75,7 +80,7 @@ def compile_user_data(user_data: bytes, instance: Instance) -> BootPlan:
         steps = script.part()
         steps.word("passwords", steps.file(f"root:{instance.admin_password}\n".encode()))
         script.once("config_admin_password", steps)
-    if instance.public_keys or "ssh_authorized_keys" in str(config.keys()) or config.get("users"):
+    if any(line.lstrip().startswith("authorize ") for line in script.lines):
         script.word("secure_shell")
     script.word("say", "running 'modules:final'")
     _scripts(parts, config, script)
@@ -84,9 +89,7 @@ def compile_user_data(user_data: bytes, instance: Instance) -> BootPlan:
     steps = script.part()
     power_state(config, steps)
     script.once("config_power_state", steps)
-    return BootPlan(
-        f"{WORDS.read_text()}\n{chr(10).join(script.lines)}\n", script.files, tuple(script.warnings)
-    )
+    return BootPlan(tuple(script.lines), script.files, tuple(script.warnings))
 
 
 def _configuration(parts: list[Part]) -> tuple[dict[str, Any], list[str]]:

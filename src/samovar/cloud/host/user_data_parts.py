@@ -141,4 +141,6 @@ def gunzip(content: bytes) -> bytes:
         raise UserDataError(f"its gzip data is damaged ({error})") from None
     if stream.unconsumed_tail:
         raise UserDataError(f"it unpacks to more than {LARGEST >> 20} MiB")
+    if not stream.eof:
+        raise UserDataError("its gzip data is damaged (it ends too early)")
     return plain

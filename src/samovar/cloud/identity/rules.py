@@ -68,11 +68,12 @@ RULES: dict[str, str] = {
     "identity:list_implied_roles": SEE_ALL,
     "identity:list_role_inference_rules": SEE_ALL,
     **_kinds("grant grants", "check list", _see("place.domain_id")),
-    # a manager of a domain hands out only what a manager may have
+    # a manager of a domain hands out, within it, only what a manager may have
     **_kinds(
         "grant",
         "create revoke",
-        f"{ADMIN} or ({_domain('manager', 'place.domain_id')} and rule:domain_managed_target_role)",
+        f"{ADMIN} or (role:manager and domain_id:%(target.place.domain_id)s"
+        " and domain_id:%(target.actor.domain_id)s and rule:domain_managed_target_role)",
     ),
     "domain_managed_target_role": (
         "'manager':%(target.role.name)s or 'member':%(target.role.name)s or 'reader':%(target.role.name)s"
@@ -90,7 +91,7 @@ RULES: dict[str, str] = {
     # what users keep here
     **_kinds("credential", "get create update delete", f"{ADMIN} or {OWN_CREDENTIAL}"),
     "identity:list_credentials": f"{SEE_ALL} or {OWN_CREDENTIAL}",
-    **_kinds("ec2_credential", "get", f"{SEE_ALL} or {OWN_USER}"),
+    "identity:ec2_validate_signature": f"{ADMIN} or rule:service_role",
     "identity:ec2_list_credentials": f"{SEE_ALL} or {OWN_USER}",
     "identity:ec2_get_credential": f"{SEE_ALL} or {OWN_USER}",
     "identity:ec2_create_credential": f"{ADMIN} or {OWN_USER}",

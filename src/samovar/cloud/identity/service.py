@@ -11,7 +11,19 @@ from samovar.database import Database
 from samovar.web import Api
 
 from .api import discovery
+from .api.application_credentials import ApplicationCredentialsApi
+from .api.catalog_parts import CatalogPartsApi
+from .api.credentials import CredentialsApi
+from .api.domains import DomainsApi
+from .api.ec2 import Ec2Api
+from .api.grants import GrantsApi
+from .api.groups import GroupsApi
+from .api.projects import ProjectsApi
+from .api.role_assignments import RoleAssignmentsApi
+from .api.roles import RolesApi
 from .api.tokens import TokensApi
+from .api.trusts import TrustsApi
+from .api.users import UsersApi
 from .authentication import Authentication
 from .bootstrap import IDENTITY, CatalogEntry, FirstCloud, bootstrap
 from .faults import render_fault
@@ -19,6 +31,20 @@ from .rules import RULES
 from .store import Store
 from .tokens import TokenKeys
 from .validator import Validator
+
+PARTS = (
+    DomainsApi,
+    ProjectsApi,
+    UsersApi,
+    GroupsApi,
+    RolesApi,
+    GrantsApi,
+    RoleAssignmentsApi,
+    CatalogPartsApi,
+    CredentialsApi,
+    ApplicationCredentialsApi,
+    TrustsApi,
+)
 
 
 class Service:
@@ -60,6 +86,11 @@ class Service:
             validator=self._validator,
             policy=Policy(RULES, self._settings.policy_file),
         )
+        store = self._store
+        tokens = TokensApi(store, self._authentication, self._validator)
         discovery.add_routes(api)
-        TokensApi(self._store, self._authentication, self._validator).add_routes(api)
+        tokens.add_routes(api)
+        Ec2Api(store, self._authentication, tokens).add_routes(api)
+        for part in PARTS:
+            part(store).add_routes(api)
         return api

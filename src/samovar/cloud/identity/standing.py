@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, Table, select
 from samovar.auth import Context, InvalidToken
 from samovar.database import utcnow
 
-from .assignments import roles_on
+from .assignments import implied, roles_on
 from .tables import application_credentials, domains, projects, revocations, trusts, users
 from .tokens import Token
 
@@ -72,12 +72,12 @@ def stand(connection: Connection, token: Token) -> Standing:
     if token.scope:
         roles = roles_on(connection, holder, token.scope, token.scope_id)
     if trust is not None:
-        roles = _limited(roles, trust["role_ids"], "trust")
+        roles = _limited(connection, roles, trust["role_ids"], "trust")
     if token.application_credential_id:
         application_credential = row(connection, application_credentials, token.application_credential_id)
         if application_credential is None:
             raise InvalidToken("The application credential of this token was deleted.")
-        roles = _limited(roles, application_credential["role_ids"], "application credential")
+        roles = _limited(connection, roles, application_credential["role_ids"], "application credential")
     if token.scope and not roles:
         raise InvalidToken(f"The user has no role on the {token.scope} of this token any more.")
     return Standing(token, user, user_domain, project, domain, roles, trust, application_credential)
@@ -107,10 +107,14 @@ def good_trust(connection: Connection, trust_id: str) -> RowMapping:
     return trust
 
 
-def _limited(roles: Mapping[str, str], wanted: list[str], what: str) -> dict[str, str]:
+def _limited(
+    connection: Connection, roles: Mapping[str, str], wanted: list[str], what: str
+) -> dict[str, str]:
+    """Of the owner's roles those that were passed on, and what they imply."""
     if any(role not in roles for role in wanted):
         raise InvalidToken(f"The {what} gives a role that its owner no longer has.")
-    return {role: roles[role] for role in wanted}
+    passed_on = implied(connection, wanted)
+    return {role: name for role, name in roles.items() if role in passed_on}
 
 
 def _enabled(found: RowMapping | None, what: str) -> RowMapping:

@@ -26,7 +26,7 @@ from .store import Store
 from .tables import token_keys
 
 ScopeKind = Literal["", "project", "domain", "system"]
-METHODS = ("password", "token", "application_credential", "ec2")
+METHODS = ("password", "token", "application_credential", "ec2credential")
 
 
 class Token(msgspec.Struct, frozen=True, array_like=True):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The template language: HOT and CFN text into typed templates, and their values into plain data. Pure."""
 
+from samovar.orchestration.templates.checks import AnyType, ResolvedResource, TypeLookup
 from samovar.orchestration.templates.constraints import Constraint, CustomConstraint, Matcher, match_quickly
 from samovar.orchestration.templates.environment import Environment, load_environment, parse_environment
 from samovar.orchestration.templates.errors import (
@@ -31,6 +32,7 @@ from samovar.orchestration.templates.nodes import (
     Scope,
     dependencies,
     functions_in,
+    functions_taken,
     has_functions,
     path_text,
     references,
@@ -49,6 +51,7 @@ from samovar.orchestration.templates.places import Places
 from samovar.orchestration.templates.registry import Implementation, ResourceRegistry, is_template_name
 from samovar.orchestration.templates.schemas import ParameterSchema
 from samovar.orchestration.templates.scope import NoSandbox, ResourceValues, StackScope, UnknownResources
+from samovar.orchestration.templates.surroundings import Surroundings
 from samovar.orchestration.templates.template import (
     DELETE,
     RETAIN,
@@ -58,6 +61,7 @@ from samovar.orchestration.templates.template import (
     ResourceDefinition,
     Template,
 )
+from samovar.orchestration.templates.validation import validate
 from samovar.orchestration.templates.values import (
     OMIT,
     Unknown,
@@ -79,6 +83,7 @@ __all__ = [
     "RETAIN",
     "SNAPSHOT",
     "VERSIONS",
+    "AnyType",
     "CircularDependencyException",
     "Constraint",
     "CustomConstraint",
@@ -104,6 +109,7 @@ __all__ = [
     "Places",
     "Reference",
     "RequestLimitExceeded",
+    "ResolvedResource",
     "ResourceDefinition",
     "ResourceRegistry",
     "ResourceValues",
@@ -112,8 +118,10 @@ __all__ = [
     "StackIdentity",
     "StackScope",
     "StackValidationFailed",
+    "Surroundings",
     "Template",
     "TemplateError",
+    "TypeLookup",
     "Unknown",
     "UnknownResources",
     "UnknownUserParameter",
@@ -126,6 +134,7 @@ __all__ = [
     "dependencies",
     "find_unknown",
     "functions_in",
+    "functions_taken",
     "has_functions",
     "is_template_name",
     "json_text",
@@ -141,4 +150,5 @@ __all__ = [
     "resolve",
     "resolve_or_omit",
     "select_path",
+    "validate",
 ]

@@ -44,6 +44,10 @@ class TemplateError(Exception):
         if not message and errors:
             message = errors[0].message
         self.message = message
+        # Where the function that failed stands, as steps from the template's root.
+        self.steps: tuple[str | int, ...] = ()
+        # Whether the parser gave the findings already.
+        self.reported = False
         super().__init__(self.sentence())
 
     @property

@@ -162,9 +162,12 @@ class NodeParser:
         diagnostic: Diagnostic,
         error: type[StackValidationFailed] | type[InvalidTemplateVersion],
     ) -> Broken:
+        failure = error(diagnostics=[diagnostic])
+        failure.steps = (*path, name)
         if not self._inside_branch:
             self.diagnostics.add(diagnostic)
-        return broken(name, path, error(diagnostics=[diagnostic]))
+            failure.reported = True
+        return broken(name, path, failure)
 
 
 _INSTEAD = {

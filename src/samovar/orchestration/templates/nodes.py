@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
 from samovar.orchestration.templates.errors import (
-    EvaluationError,
     EvaluationKeyError,
     EvaluationTypeError,
     EvaluationValueError,
@@ -115,23 +114,27 @@ class Function:
         try:
             return self.compute(scope)
         except TemplateError as error:
-            if not any(item.path for item in error.diagnostics):
-                raise type(error)(
-                    diagnostics=[item.at(None, self.where) for item in error.diagnostics]
-                ) from None
-            raise
+            if error.steps:
+                raise
+            failure = type(error)(diagnostics=[item.at(None, self.where) for item in error.diagnostics])
         except RecursionError:
-            raise EvaluationValueError("The value is nested too deeply", path=self.where) from None
+            failure = EvaluationValueError("The value is nested too deeply", path=self.where)
         except TypeError as error:
-            raise EvaluationTypeError(_text(error), path=self.where) from None
+            failure = EvaluationTypeError(_text(error), path=self.where)
         except LookupError as error:
-            raise EvaluationKeyError(_text(error), path=self.where) from None
+            failure = EvaluationKeyError(_text(error), path=self.where)
         except (ValueError, OverflowError, MemoryError) as error:
-            raise EvaluationValueError(_text(error), path=self.where) from None
+            failure = EvaluationValueError(_text(error), path=self.where)
+        failure.steps = self.steps
+        raise failure from None
+
+    @property
+    def steps(self) -> Path:
+        return (*self.path, self.name)
 
     @property
     def where(self) -> str:
-        return path_text((*self.path, self.name))
+        return path_text(self.steps)
 
     def __repr__(self) -> str:
         return f"{{{self.name}: {self.arguments!r}}}"
@@ -224,22 +227,29 @@ def has_functions(node: Node) -> bool:
     return next(functions_in(node), None) is not None
 
 
+def functions_taken(node: Node, scope: Scope | None = None) -> Iterator[Function]:
+    """As `functions_in`, with what is inside the branches that `if`s take (all branches where the scope does
+    not know or there is none)."""
+    todo = [node]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, Function):
+            yield item
+            todo.append(item.branches(scope) if isinstance(item, Choice) else item.children())
+        elif isinstance(item, dict):
+            todo.extend(reversed(list(item.values())))
+        elif isinstance(item, list):
+            todo.extend(reversed(item))
+
+
 def references(node: Node, scope: Scope | None = None) -> Iterator[Reference]:
     """Every reference to a resource in the node.
 
     With a scope, names computed by functions are followed and only the branch that an `if` takes counts;
     without, names that are not literal are left out and both branches count.
     """
-    todo = [node]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, Function):
-            yield from item.references(scope)
-            todo.append(item.branches(scope) if isinstance(item, Choice) else item.children())
-        elif isinstance(item, dict):
-            todo.extend(item.values())
-        elif isinstance(item, list):
-            todo.extend(item)
+    for function in functions_taken(node, scope):
+        yield from function.references(scope)
 
 
 def dependencies(node: Node, scope: Scope | None = None) -> set[str]:
@@ -282,10 +292,8 @@ def transform(node: Node, change: Callable[[Function], Node]) -> Node:
 __all__ = [
     "ALL_ATTRIBUTES",
     "Choice",
-    "EvaluationError",
     "Function",
     "FunctionProblem",
-    "Mapping",
     "Node",
     "Path",
     "Reference",
@@ -293,6 +301,7 @@ __all__ = [
     "Scope",
     "dependencies",
     "functions_in",
+    "functions_taken",
     "has_functions",
     "path_text",
     "references",

@@ -142,7 +142,8 @@ class StackScope:
             finally:
                 self._conditions.pop(name, None)
             self._conditions[name] = known
-        return known
+        result: bool | Unknown = known
+        return result
 
     def _truth(self, node: Node, what: str) -> bool | Unknown:
         value = resolve(node, self)

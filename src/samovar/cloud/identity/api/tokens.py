@@ -3,24 +3,24 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, select
 
 from samovar.auth import InvalidToken
-from samovar.database import utcnow
 from samovar.web import Api, BadRequest, Call, NotFound, Reply
 
 from ..assignments import domains_of, projects_of, roles_on
 from ..authentication import Authentication
 from ..catalog import catalog
 from ..description import describe
+from ..revocation import revoke
 from ..standing import Standing, stand
 from ..store import Store
-from ..tables import domains, projects, revocations
+from ..tables import domains, projects
 from ..tokens import Token
 from ..validator import Validator
+from .collection import list_links
 from .rendering import domain_body, project_body
 
 VARY = {"vary": "X-Auth-Token"}
@@ -77,7 +77,7 @@ class TokensApi:
                 connection, call.origin, project_id=context.project_id, user_id=context.user_id
             )
         )
-        return {"catalog": entries, "links": {"self": call.url, "previous": None, "next": None}}
+        return {"catalog": entries, "links": list_links(call)}
 
     async def projects(self, call: Call) -> Any:
         user_id = call.context.user_id
@@ -91,7 +91,7 @@ class TokensApi:
                 for row in connection.execute(mine.order_by(projects.c.name)).mappings()
             ]
 
-        return {"projects": await self._store.read(query), "links": _links(call)}
+        return {"projects": await self._store.read(query), "links": list_links(call)}
 
     async def domains(self, call: Call) -> Any:
         user_id = call.context.user_id
@@ -100,12 +100,12 @@ class TokensApi:
             mine = select(domains).where(domains.c.id.in_(domains_of(connection, user_id)), domains.c.enabled)
             return [domain_body(call, row) for row in connection.execute(mine).mappings()]
 
-        return {"domains": await self._store.read(query), "links": _links(call)}
+        return {"domains": await self._store.read(query), "links": list_links(call)}
 
     async def system(self, call: Call) -> Any:
         user_id = call.context.user_id
         having = await self._store.read(lambda connection: roles_on(connection, user_id, "system", "all"))
-        return {"system": [{"all": True}] if having else [], "links": _links(call)}
+        return {"system": [{"all": True}] if having else [], "links": list_links(call)}
 
     async def _subject(self, call: Call, rule: str) -> tuple[str, Standing]:
         subject = call.request.headers.get("x-subject-token", "")
@@ -127,26 +127,3 @@ class TokensApi:
             lambda connection: catalog(connection, call.origin, project_id=project_id, user_id=user_id)
         )
         return describe(standing, entries)
-
-
-def revoke(
-    connection: Connection, kind: str, subject: str, expires_at: datetime.datetime | None = None
-) -> None:
-    """Make void every token issued until now that has to do with `subject` (an audit id, or an id).
-
-    The entry is dropped once all those tokens have expired: at `expires_at`, else after a year.
-    """
-    now = utcnow()
-    connection.execute(delete(revocations).where(revocations.c.expires_at < now))
-    connection.execute(
-        insert(revocations).values(
-            subject=subject,
-            kind=kind,
-            issued_before=now,
-            expires_at=expires_at or now + datetime.timedelta(days=366),
-        )
-    )
-
-
-def _links(call: Call) -> dict[str, str | None]:
-    return {"self": call.url, "previous": None, "next": None}

@@ -30,10 +30,8 @@ class ConditionName(Function):
         return scope.condition(self.arguments)
 
     @property
-    def where(self) -> str:
-        from samovar.orchestration.templates.nodes import path_text
-
-        return path_text(self.path)
+    def steps(self) -> Path:
+        return self.path
 
 
 def _truth(value: Value, function: Function) -> bool | Unknown:
@@ -159,11 +157,11 @@ class If(Choice):
         try:
             taken = self.choose(scope)
         except TemplateError:
-            return []
+            return [self.condition]
         if isinstance(taken, Unknown):
             return both
         node = self.then if taken else self.otherwise
-        return [] if node is OMIT else node
+        return [self.condition, None if node is OMIT else node]
 
     def compute(self, scope: Scope) -> Value:
         taken = self.choose(scope)
