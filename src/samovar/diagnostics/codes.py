@@ -311,8 +311,8 @@ PARAMETERS = (
     Code(
         "unknown-parameter",
         "A value was given for a parameter that does not exist",
-        "The template has no parameter of this name. (parameter_defaults may name parameters that do not "
-        "exist.)",
+        "The template has no parameter of this name. Only parameter_defaults may name parameters that do not "
+        "exist.",
         "Correct the name or remove the value.",
     ),
     Code(

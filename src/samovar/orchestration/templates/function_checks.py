@@ -219,6 +219,9 @@ class FunctionChecks:
 # Heat refuses a stack for these even in outputs.
 _FATAL_IN_OUTPUTS = frozenset(
     {
+        "circular-condition",
+        "invalid-condition",
+        "unknown-condition",
         "unknown-attribute",
         "function-arguments",
         "removed-function",

@@ -166,7 +166,7 @@ class _TemplateReader:
     def _groups(self) -> None:
         section = self.words.parameter_groups
         groups = self.raw.get(section) if section else None
-        if groups is None:
+        if not groups and not isinstance(groups, str):
             return
         if not isinstance(groups, list):
             self.error("parameter-groups", f"parameter_groups is a list, not {type_name(groups)}", (section,))
@@ -180,7 +180,7 @@ class _TemplateReader:
                 self.error("parameter-groups", f"A parameter group is a map, not {type_name(raw)}", path)
                 continue
             names = raw.get("parameters")
-            if not isinstance(names, list) or not names:
+            if not isinstance(names, list):
                 self.error("parameter-groups", "A parameter group needs a list of parameters", path)
                 continue
             label = shown(raw.get("label") or f"number {index + 1}")
@@ -206,9 +206,17 @@ class _TemplateReader:
             )
 
     def _conditions(self) -> None:
-        if not self.version.has_conditions:
+        section = self.words.conditions
+        if not self.version.has_conditions or section not in self.raw:
             return
-        for name, raw, path in self._section(self.words.conditions):
+        if not isinstance(self.raw[section], dict):
+            self.error(
+                "section-not-a-map",
+                f"The section {section} is a map, not {type_name(self.raw[section])}",
+                (section,),
+            )
+            return
+        for name, raw, path in self._section(section):
             if isinstance(raw, bool):
                 self.template.conditions[name] = raw
                 continue
@@ -278,9 +286,16 @@ class _TemplateReader:
             return None
         if len(raw) == 1:
             return ResourceDefinition(name, kind)
+        self._check_empty(raw, path, known)
         external_id = raw.get(words.external_id) if words.external_id in known else None
         if external_id is not None:
             external_id = self.nodes.value(external_id, (*path, words.external_id))
+            if not isinstance(external_id, (str, Function)):
+                self.error(
+                    "invalid-resource",
+                    f"The {words.external_id} of a resource is a string, not {type_name(external_id)}",
+                    (*path, words.external_id),
+                )
             if raw.get(words.depends_on):
                 self.error(
                     "external-resource",
@@ -301,6 +316,24 @@ class _TemplateReader:
             description=str(raw.get("description" if self.version.kind == "hot" else "Description") or ""),
             condition=condition,
         )  # fmt: skip
+
+    def _check_empty(self, raw: dict[str, Any], path: Path, known: frozenset[str]) -> None:
+        for key, value in raw.items():
+            if value is None and key in known:
+                self.error(
+                    "invalid-resource",
+                    f"The {key} of the resource is empty",
+                    (*path, key),
+                    "Fill it or remove it",
+                )
+        key = "description" if self.version.kind == "hot" else "Description"
+        text = raw.get(key)
+        if text is not None and not isinstance(text, str):
+            self.error(
+                "invalid-resource",
+                f"The {key} of a resource is a string, not {type_name(text)}",
+                (*path, key),
+            )
 
     def _map(self, raw: dict[str, Any], key: str, path: Path) -> Any:
         value = raw.get(key)

@@ -90,11 +90,12 @@ class SchemaReader:
             immutable=self._boolean(raw, "immutable", path) if hot else False,
             constraints=tuple(constraints), tags=self._tags(raw, path) if hot else (),
         )  # fmt: skip
-        if name.startswith(_PSEUDO_PREFIX[self.version.kind]):
-            self._wrong(
-                f'Names that begin with "{_PSEUDO_PREFIX[self.version.kind]}" are kept for pseudo parameters',
-                path,
-            )
+        prefix = _PSEUDO_PREFIX[self.version.kind]
+        if name.startswith(prefix):
+            self.diagnostics.warning(
+                "invalid-name", f'Names that begin with "{prefix}" are meant for pseudo parameters',
+                advice="Choose another name", place=self.places.of(path), path=path_text(path),
+            )  # fmt: skip
         return schema
 
     def _wrong(self, message: str, path: Path, advice: str = "") -> None:
