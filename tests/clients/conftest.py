@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from samovar.cloud.identity import CatalogEntry, Service
+from samovar.cloud import identity, image
 from samovar.config import Settings
 from samovar.database import Database
 from samovar.web import Prefixes
@@ -37,14 +37,17 @@ class LiveCloud:
         database = Database(f"sqlite:///{self.state_dir}/cloud.db")
         database.create_tables()
         settings = Settings(state_dir=self.state_dir)
-        identity = Service(database, settings)
-        entries = [CatalogEntry("image", "glance", "/image")]
-        applications = {"identity": identity.api().asgi()}
-        self.first = await identity.bootstrap(entries)
+        keystone = identity.Service(database, settings)
+        glance = image.Service(database, settings, keystone.validator())
+        applications = {"identity": keystone.api().asgi(), "image": glance.api().asgi()}
+        self.first = await keystone.bootstrap([identity.CatalogEntry("image", "glance", "/image")])
+        await glance.bootstrap(self.first.admin_project_id)
+        await glance.start()
         root = applications["identity"]
         self.server = uvicorn.Server(uvicorn.Config(Prefixes(applications, root), log_level="warning"))
         self._ready.set()
         await self.server.serve(sockets=[self.socket])
+        await glance.stop()
         await database.close()
 
     def stop(self) -> None:

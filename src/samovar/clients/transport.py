@@ -51,7 +51,7 @@ class InProcess:
             raw.append((b"content-length", str(len(body)).encode()))
         scope = {
             "type": "http",
-            "asgi": {"version": "3.0"},
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
             "http_version": "1.1",
             "method": method,
             "scheme": parts.scheme,
