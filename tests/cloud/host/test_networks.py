@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from samovar.cloud.host import HostError
-from samovar.cloud.host.specs import Address, AddressPair, RuleSpec
+from samovar.cloud.host.specs import Address, AddressPair, RuleSpec, SubnetSpec
 
 from .conftest import OPEN_ALL, Cloud, Greeters, greeting, home, in_namespace, only_port, ring
 
@@ -104,7 +104,8 @@ async def test_networks_with_the_same_range_do_not_see_each_other(cloud: Cloud, 
 async def test_the_metadata_listener_knows_its_callers(cloud: Cloud) -> None:
     tenant = cloud.tenant()
     one = tenant.port(10, gateways=(), rules=())
-    await cloud.host.ensure_network(tenant.network(one))
+    bare = (SubnetSpec(cidr="10.0.0.0/24"),)  # no address of the network's own in the subnet
+    await cloud.host.ensure_network(tenant.network(one, subnets=bare))
     listener = await cloud.host.open_listener(tenant.network_id)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -188,5 +189,7 @@ async def test_a_spec_that_cannot_be_is_refused_with_a_sentence(cloud: Cloud) ->
     with pytest.raises(HostError, match="no protocol 'tpc'"):
         rule = RuleSpec(direction="ingress", ethertype="IPv4", protocol="tpc")
         await cloud.host.ensure_network(tenant.network(tenant.port(10, rules=(rule,))))
+    with pytest.raises(HostError, match="does not fit"):
+        await cloud.host.ensure_network(tenant.network(id="../../etc"))
     with pytest.raises(HostError, match="There is no network namespace"):
         await cloud.host.open_listener(tenant.gateway_id)

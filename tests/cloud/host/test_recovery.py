@@ -95,8 +95,9 @@ async def test_a_network_that_vanished_alone_gets_its_servers_and_routers_back(
     floating, one, network, _ = await build(cloud)
     greeters.start(home(one), "one")
     await asyncio.to_thread(subprocess.run, ["ip", "netns", "delete", f"sv-net-{network.id}"], check=True)
-    await cloud.host.ensure_network(network)
+    assert (await cloud.host.ensure_network(network)).rebuilt
     assert greeting(await ring(None, floating, 80))
+    assert not (await cloud.host.ensure_network(network)).rebuilt
 
 
 async def test_verify_repairs_what_someone_broke(cloud: Cloud, greeters: Greeters) -> None:

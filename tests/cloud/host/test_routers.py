@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -158,3 +160,44 @@ async def test_the_external_network_can_be_renumbered_and_removed(cloud: Cloud) 
     await cloud.host.remove_external(cloud.external_id)
     found = await cloud.host.inventory()
     assert (found.links, found.namespaces) == ((), ())
+
+
+@pytest.fixture
+def far_away() -> Iterator[str]:
+    """A namespace that only the host reaches, at 203.0.113.2: the internet, as far as these tests go."""
+    name = f"far-{uuid4().hex[:8]}"
+    link = f"far{uuid4().hex[:8]}"
+    for command in (
+        f"ip netns add {name}",
+        f"ip link add {link} type veth peer name eth0 netns {name}",
+        f"ip address add 203.0.113.1/24 dev {link}",
+        f"ip link set {link} up",
+        f"ip -n {name} address add 203.0.113.2/24 dev eth0",
+        f"ip -n {name} link set eth0 up",
+    ):
+        subprocess.run(command.split(), check=True)
+    yield name
+    subprocess.run(["ip", "link", "delete", link], check=True)
+    subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+def forwarding() -> str:
+    return Path("/proc/sys/net/ipv4/ip_forward").read_text()
+
+
+async def test_only_a_masqueraded_external_network_leads_further_than_the_host(
+    cloud: Cloud, greeters: Greeters, far_away: str
+) -> None:
+    before = forwarding()
+    tenant = cloud.tenant()
+    one = tenant.port(10)
+    await cloud.host.ensure_network(tenant.network(one))
+    await outside(cloud, tenant)
+    greeters.start(far_away, "far away")
+    assert not greeting(await ring(home(one), "203.0.113.2", 80, timeout=0.3))
+    await cloud.host.ensure_external(cloud.external(masquerade=True))
+    assert await ring(home(one), "203.0.113.2", 80) == "far away saw 203.0.113.1"
+    assert (await cloud.host.inventory()).tables
+    await cloud.host.ensure_external(cloud.external())
+    assert (await cloud.host.inventory()).tables == ()
+    assert forwarding() == before

@@ -13,7 +13,7 @@ from typing import Generic, Literal, TypeVar
 from msgspec import Struct
 
 from samovar.cloud.host.reports import ImageReport, Inventory, NetworkReport, ServerStatus
-from samovar.cloud.host.specs import ExternalSpec, ImageSpec, NetworkSpec, RouterSpec, ServerSpec
+from samovar.cloud.host.specs import ExternalSpec, Id, ImageSpec, Ip, NetworkSpec, RouterSpec, ServerSpec
 
 __all__ = [
     "CALLS",
@@ -49,7 +49,7 @@ class Nothing(Struct, frozen=True):
 class Named(Struct, frozen=True):
     """A call about one thing, by its id."""
 
-    id: str
+    id: Id
 
 
 class EnsureNetwork(Struct, frozen=True):
@@ -69,8 +69,8 @@ class EnsureRouter(Struct, frozen=True):
 class OpenListener(Struct, frozen=True):
     """A bound socket in a network's namespace: listening (tcp) or ready to receive (udp)."""
 
-    network_id: str
-    address: str = "169.254.169.254"
+    network_id: Id
+    address: Ip = "169.254.169.254"
     port: int = 80
     protocol: Literal["tcp", "udp"] = "tcp"
 
@@ -78,21 +78,21 @@ class OpenListener(Struct, frozen=True):
 class StopServer(Struct, frozen=True):
     """SIGTERM, then SIGKILL after ``timeout`` seconds."""
 
-    id: str
+    id: Id
     timeout: float = 10.0
 
 
 class RebootServer(Struct, frozen=True):
     """``hard``: do not ask the server's first process to end by itself."""
 
-    id: str
+    id: Id
     hard: bool = False
 
 
 class Console(Struct, frozen=True):
     """The last ``lines`` lines of a server's console; None = all."""
 
-    id: str
+    id: Id
     lines: int | None = None
 
 

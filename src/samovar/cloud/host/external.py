@@ -61,10 +61,11 @@ class Externals:
         return fresh
 
     def remove(self, network_id: str) -> None:
+        name = external_namespace(self._host.tag_of(network_id))
+        if not self._host.namespaces.has(name):
+            return
         self._forget(self._link_name(network_id))
-        self._host.namespaces.remove(external_namespace(self._host.tag_of(network_id)))
-        if not self.links():
-            self._restore_forwarding()
+        self._host.namespaces.remove(name)
 
     def links(self) -> list[str]:
         """The names of the host's own links that belong to this state directory."""
@@ -80,8 +81,7 @@ class Externals:
         for name in self.links():
             self._forget(name)
         for table in self.tables():
-            run_nft(self._host.namespaces, None, delete_script("ip", table))
-        self._restore_forwarding()
+            self._forget_table(table)
 
     def _leg(self, inside: Netlink, host: Netlink, bridge: Link, link_name: str, name: str, mtu: int) -> Link:
         """The host's link into the bridge, kept if it is whole, made otherwise."""
@@ -131,9 +131,9 @@ class Externals:
             for one in spec.host_addresses
             if ":" not in one.address
         ]
-        table = f"samovar-{self._host.tag}-{link_name}"
+        table = self._table_name(link_name)
         if not spec.masquerade or not ranges:
-            run_nft(self._host.namespaces, None, delete_script("ip", table))
+            self._forget_table(table)
             return
         if FORWARDING.read_text().strip() == "0":
             self._memory.touch()
@@ -149,16 +149,28 @@ class Externals:
             link = host.link(link_name)
             if link is not None:
                 host.run(delete_link(link.index))
-        run_nft(self._host.namespaces, None, delete_script("ip", f"samovar-{self._host.tag}-{link_name}"))
+        self._forget_table(self._table_name(link_name))
+
+    def _forget_table(self, table: str) -> None:
+        if table in self.tables():
+            run_nft(self._host.namespaces, None, delete_script("ip", table))
+            if not self.tables():
+                self._restore_forwarding()
 
     def _restore_forwarding(self) -> None:
-        """Switch the host's forwarding off again, if it was this state directory that switched it on."""
+        """Switch the host's forwarding off again, if we switched it on and no other cloud of this host
+        needs it.
+        """
         if self._memory.exists():
-            FORWARDING.write_text("0")
+            if "samovar-" not in run_nft(self._host.namespaces, None, "list tables"):
+                FORWARDING.write_text("0")
             self._memory.unlink()
 
     def _link_name(self, network_id: str) -> str:
         return f"sv{self._host.tag_of(network_id)}"
+
+    def _table_name(self, link_name: str) -> str:
+        return f"samovar-{self._host.tag}-{link_name}"
 
     def _alias(self) -> str:
         return f"samovar:{self._host.tag}"

@@ -132,6 +132,10 @@ class Namespaces:
             os.unlink(path)
         (self.registry / name).unlink(missing_ok=True)
 
+    def has(self, name: str) -> bool:
+        """Whether this state directory has made the name and not removed it, be it alive or not."""
+        return (self.registry / name).exists()
+
     def registered(self) -> list[str]:
         """The names that this state directory has made and not removed."""
         return sorted(entry.name for entry in os.scandir(self.registry)) if self.registry.exists() else []

@@ -10,6 +10,7 @@ from samovar.cloud.host import calls
 from samovar.cloud.host.calls import Call, EnsureNetwork, EnsureRouter, Named, OpenListener
 from samovar.cloud.host.errors import HostError
 from samovar.cloud.host.external import Externals
+from samovar.cloud.host.needs import check_privileges
 from samovar.cloud.host.networks import Networks
 from samovar.cloud.host.parts import Handler, Host, WithDescriptors
 from samovar.cloud.host.reports import Inventory, NetworkReport
@@ -40,6 +41,10 @@ class Networking:
         }
 
     async def start(self) -> None:
+        privileges = check_privileges()
+        if not privileges.met:
+            sentence = f"The host agent may not make networks here ({privileges.found}). {privileges.fix}"
+            raise HostError("lacking", sentence)
         await self._host.in_network_thread(self._host.namespaces.prepare)
 
     async def stop(self) -> None:
@@ -53,8 +58,8 @@ class Networking:
 
     async def _ensure_network(self, request: EnsureNetwork) -> NetworkReport:
         def work() -> NetworkReport:
-            report, rebuilt = self._networks.ensure(request.spec, request.verify)
-            if rebuilt:
+            report, rejoin = self._networks.ensure(request.spec, request.verify)
+            if rejoin:
                 self._rejoin(request.spec.id)
             return report
 

@@ -22,7 +22,16 @@ from samovar.cloud.host.namespaces import network_namespace, server_namespace, s
 from samovar.cloud.host.netlink import Netlink
 from samovar.cloud.host.nft import ABSENT, Table, run_nft
 from samovar.cloud.host.parts import Host
-from samovar.cloud.host.ports import METADATA, WiredPort, check_port, guard, is_wired, unwire, wire
+from samovar.cloud.host.ports import (
+    METADATA,
+    WiredPort,
+    check_port,
+    guard,
+    is_wired,
+    trusts_groups,
+    unwire,
+    wire,
+)
 from samovar.cloud.host.reports import InterfaceReport, NetworkReport
 from samovar.cloud.host.specs import Address, NetworkSpec
 from samovar.cloud.host.spoofing import spoofing_table
@@ -61,7 +70,7 @@ class Networks:
         fresh = self._host.namespaces.ensure(name)
         known = Known() if fresh or verify else self._known.get(spec.id, Known())
         known.table = ABSENT if fresh else known.table
-        rebuilt = fresh or known.mtu not in (0, spec.mtu)
+        rejoin = fresh or known.mtu not in (0, spec.mtu)
         changed: list[str] = []
         with Netlink(self._host.namespaces, name) as netlink:
             try:
@@ -80,7 +89,7 @@ class Networks:
                             self._host, netlink, known.bridge, spec.mtu, port, spec.groups, before
                         )
                         changed.append(port.id)
-                    elif before is not None and known.groups != spec.groups:
+                    elif before is not None and known.groups != spec.groups and trusts_groups(port):
                         table_now = guard(self._host, port, before.interface, spec.groups, before.table)
                         known.ports[port.id] = WiredPort(port, before.interface, before.mtu, table_now)
                 known.groups = spec.groups
@@ -92,7 +101,7 @@ class Networks:
             InterfaceReport(port_id, server_namespace(wired.spec.device_id), wired.interface)
             for port_id, wired in known.ports.items()
         )
-        return NetworkReport(interfaces, tuple(changed)), rebuilt
+        return NetworkReport(interfaces, tuple(changed), fresh), rejoin
 
     def remove(self, network_id: str) -> None:
         """Remove the network and the ports in it."""

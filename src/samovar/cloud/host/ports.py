@@ -69,6 +69,11 @@ def is_wired(host: Host, known: WiredPort | None, port: PortSpec, mtu: int) -> b
     )
 
 
+def trusts_groups(port: PortSpec) -> bool:
+    """Whether the port's rules depend on who is in some group."""
+    return port.port_security and any(rule.remote_group for rule in port.rules)
+
+
 def wire(
     host: Host,
     network: Netlink,
@@ -215,9 +220,10 @@ def _addressing(port: PortSpec, interface: str) -> Addressing:
         WantedRoute(destination=route.destination, nexthop=route.nexthop, metric=metric)
         for route in port.routes
     ]
-    for gateway in port.gateways:
-        everything = "::/0" if ":" in gateway else "0.0.0.0/0"
-        routes.append(WantedRoute(everything, gateway, metric))
+    for everything, colon in (("0.0.0.0/0", False), ("::/0", True)):
+        gateway = next((one for one in port.gateways if (":" in one) is colon), None)
+        if gateway is not None:
+            routes.append(WantedRoute(everything, gateway, metric))
     if any(":" not in one.address for one in port.fixed_ips):
         routes.append(WantedRoute(f"{METADATA}/32", "", metric))
     return Addressing(frozenset(port.fixed_ips), frozenset(routes))
@@ -237,5 +243,3 @@ def check_port(port: PortSpec) -> None:
             ipaddress.ip_address(address)
     except ValueError as error:
         raise HostError("invalid", f"Port {port.id} cannot be made: {error}.") from None
-    if len(bytes.fromhex(port.mac.replace(":", ""))) != 6:
-        raise HostError("invalid", f"Port {port.id} cannot be made: {port.mac!r} is not a MAC address.")

@@ -30,11 +30,13 @@ class InterfaceReport(Struct, frozen=True):
 
 class NetworkReport(Struct, frozen=True):
     """The outcome of ``network.ensure``: every wired port, and the ids of those that had to be made or
-    changed.
+    changed. ``rebuilt``: its namespace is a new one, so that sockets opened in it before hear nothing any
+    more.
     """
 
     interfaces: tuple[InterfaceReport, ...]
     changed: tuple[str, ...]
+    rebuilt: bool = False
 
 
 class ServerStatus(Struct, frozen=True, kw_only=True):

@@ -3,14 +3,15 @@
 
 Every spec is a whole truth about one thing. ``ensure`` makes the kernel agree with it and removes what the
 spec no longer has. Addresses are text ("10.0.0.5", "fd00::5"), prefixes are text with a length
-("10.0.0.0/24"), MACs are lower-case with colons, ids are UUIDs with dashes.
+("10.0.0.0/24"), MACs are lower-case with colons, ids are UUIDs with dashes. What becomes part of a path, a
+name or a rule is checked as it is decoded, since the agent has more rights than who asks it.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 __all__ = [
     "Address",
@@ -18,6 +19,7 @@ __all__ = [
     "ExternalSpec",
     "FileSpec",
     "FloatingIp",
+    "Id",
     "ImageSpec",
     "NetworkSpec",
     "PortSpec",
@@ -31,25 +33,35 @@ __all__ = [
 ]
 
 
+Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")]
+MaybeId = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?\Z")]
+Interface = Annotated[str, Meta(pattern=r"^([a-z][a-z0-9]{0,13})?\Z")]
+Mac = Annotated[str, Meta(pattern=r"^([0-9a-f]{2}:){5}[0-9a-f]{2}\Z")]
+MaybeMac = Annotated[str, Meta(pattern=r"^(([0-9a-f]{2}:){5}[0-9a-f]{2})?\Z")]
+Ip = Annotated[str, Meta(pattern=r"^[0-9A-Fa-f:.]{2,45}\Z")]
+MaybeIp = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f:.]{2,45})?\Z")]
+Prefix = Annotated[str, Meta(pattern=r"^[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?\Z")]
+
+
 class Address(Struct, frozen=True):
     """An address with the length of its subnet's prefix, as an interface carries it."""
 
-    address: str
+    address: Ip
     prefixlen: int
 
 
 class Route(Struct, frozen=True):
     """Packets to ``destination`` (a prefix, "0.0.0.0/0" for all) go to ``nexthop`` (an address)."""
 
-    destination: str
-    nexthop: str
+    destination: Prefix
+    nexthop: Ip
 
 
 class AddressPair(Struct, frozen=True):
     """A further source that a port may use: an address or prefix, and a MAC ("" = the port's own)."""
 
-    address: str
-    mac: str = ""
+    address: Prefix
+    mac: MaybeMac = ""
 
 
 class RuleSpec(Struct, frozen=True, kw_only=True):
@@ -66,7 +78,7 @@ class RuleSpec(Struct, frozen=True, kw_only=True):
     protocol: str = ""
     port_min: int | None = None
     port_max: int | None = None
-    remote_cidrs: tuple[str, ...] | None = None
+    remote_cidrs: tuple[Prefix, ...] | None = None
     remote_group: str = ""
 
 
@@ -79,12 +91,12 @@ class PortSpec(Struct, frozen=True, kw_only=True):
     interface of a server wins.
     """
 
-    id: str
-    mac: str
+    id: Id
+    mac: Mac
     fixed_ips: tuple[Address, ...] = ()
-    device_id: str = ""
-    interface: str = ""
-    gateways: tuple[str, ...] = ()
+    device_id: MaybeId = ""
+    interface: Interface = ""
+    gateways: tuple[Ip, ...] = ()
     routes: tuple[Route, ...] = ()
     nameservers: tuple[str, ...] = ()
     allowed_address_pairs: tuple[AddressPair, ...] = ()
@@ -98,8 +110,8 @@ class SubnetSpec(Struct, frozen=True, kw_only=True):
     answer from.
     """
 
-    cidr: str
-    service_address: str = ""
+    cidr: Prefix
+    service_address: MaybeIp = ""
 
 
 class NetworkSpec(Struct, frozen=True, kw_only=True):
@@ -107,43 +119,43 @@ class NetworkSpec(Struct, frozen=True, kw_only=True):
     use.
     """
 
-    id: str
+    id: Id
     mtu: int = 1500
     subnets: tuple[SubnetSpec, ...] = ()
     ports: tuple[PortSpec, ...] = ()
-    groups: dict[str, tuple[str, ...]] = {}
+    groups: dict[str, tuple[Prefix, ...]] = {}
 
 
 class RouterInterface(Struct, frozen=True, kw_only=True):
     """A router's leg in a tenant network."""
 
-    port_id: str
-    network_id: str
-    mac: str
+    port_id: Id
+    network_id: Id
+    mac: Mac
     addresses: tuple[Address, ...]
 
 
 class RouterGateway(Struct, frozen=True, kw_only=True):
     """A router's leg in an external network, and the addresses it sends everything else to."""
 
-    port_id: str
-    network_id: str
-    mac: str
+    port_id: Id
+    network_id: Id
+    mac: Mac
     addresses: tuple[Address, ...]
-    nexthops: tuple[str, ...] = ()
+    nexthops: tuple[Ip, ...] = ()
 
 
 class FloatingIp(Struct, frozen=True):
     """``floating`` (an address of the external network) leads to ``fixed`` (an address behind the router)."""
 
-    floating: str
-    fixed: str
+    floating: Ip
+    fixed: Ip
 
 
 class RouterSpec(Struct, frozen=True, kw_only=True):
     """A router. Disabled (``enabled`` false) it keeps its namespace and carries nothing."""
 
-    id: str
+    id: Id
     enabled: bool = True
     interfaces: tuple[RouterInterface, ...] = ()
     gateway: RouterGateway | None = None
@@ -160,7 +172,7 @@ class ExternalSpec(Struct, frozen=True, kw_only=True):
     forwarding.
     """
 
-    id: str
+    id: Id
     host_addresses: tuple[Address, ...] = (Address("172.24.4.1", 24),)
     mtu: int = 1500
     masquerade: bool = False
@@ -178,7 +190,7 @@ class FileSpec(Struct, frozen=True, kw_only=True):
 class ImageSpec(Struct, frozen=True, kw_only=True):
     """An image to unpack: where its bytes lie, and what they are."""
 
-    id: str
+    id: Id
     source: str
     disk_format: str
     container_format: str
@@ -195,7 +207,7 @@ class ServerSpec(Struct, frozen=True, kw_only=True):
     ``running`` false: have the server, switched off.
     """
 
-    id: str
+    id: Id
     hostname: str
     image: str = "host"
     memory_mb: int = 512
