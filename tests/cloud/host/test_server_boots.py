@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -119,6 +121,25 @@ async def test_processes_left_by_scripts_go_on_and_end_with_the_server(here: Mac
     assert loop.time() - begun < 9
     text = here.console(one.id)
     assert text.index("Stopping all processes") < text.index("bye") < text.index("Reached target: poweroff")
+
+
+async def test_a_key_opens_the_server(here: Machine, tmp_path: Path) -> None:
+    client, maker = shutil.which("dbclient"), shutil.which("dropbearkey")
+    if client is None or maker is None:
+        pytest.skip("this machine has no dropbear")
+    key = tmp_path / "key"
+    made = await asyncio.to_thread(
+        subprocess.run, [maker, "-t", "ed25519", "-f", str(key)], check=True, capture_output=True, text=True
+    )
+    public = next(line for line in made.stdout.splitlines() if line.startswith("ssh-"))
+    one = spec(public_keys=(public,))
+    await here.servers.ensure(one)
+    await here.says(one.id, "dropbear listens on port 22")
+    for user in ("root", "debian"):
+        command = ["ip", "netns", "exec", f"sv-srv-{one.id}", client, "-y", "-y", "-T", "-i", str(key)]
+        command += [f"{user}@127.0.0.1", "id -un; sudo -n id -u; tty"]
+        answer = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=20)
+        assert answer.stdout.startswith(user), answer
 
 
 async def test_console_stays_small_and_gives_its_last_lines(here: Machine) -> None:

@@ -177,6 +177,26 @@ async def test_plain_mode_where_owners_cannot_be_shifted(here: Machine) -> None:
 
 
 @pytest.mark.kernel
+async def test_file_system_without_shifted_owners_gives_plain_servers(tmp_path: Path) -> None:
+    trees = tmp_path / "state/images"
+    trees.mkdir(parents=True)
+    archive = await asyncio.to_thread(busybox_archive, tmp_path)
+    await asyncio.to_thread(subprocess.run, ["mount", "-t", "ramfs", "ramfs", str(trees)], check=True)
+    try:
+        async with machine(tmp_path / "state") as here:
+            await here.servers._unpack(image(archive))
+            one = spec("echo fine", image="img")
+            status = await here.servers.ensure(one)
+            assert not status.isolated
+            assert "cannot be id-mapped" in status.warnings[0]
+            await here.says(one.id, "login:")
+            await here.servers.reboot(one.id, hard=True)
+            await here.servers.remove(one.id)
+    finally:
+        await asyncio.to_thread(subprocess.run, ["umount", str(trees)], check=True)
+
+
+@pytest.mark.kernel
 async def test_symbolic_links_of_an_image_lead_nowhere_on_the_host(here: Machine, tmp_path: Path) -> None:
     await asyncio.to_thread(busybox_archive, tmp_path)
     trap = tmp_path / "trap"

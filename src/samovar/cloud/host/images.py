@@ -81,7 +81,8 @@ class Images:
         tree = self._trees / name
         with self._locked():
             if not tree.is_dir():
-                self._make(tree, lambda place: _fill(place, source, spec.id))
+                with _named(f"the image {spec.id}"):
+                    self._make(tree, lambda place: _fill(place, source, spec.id))
         record = msgspec.json.decode((tree / "layers.json").read_bytes(), type=Record)
         record.tree = name
         _write(self._records / _file_name(spec.id), msgspec.json.encode(record))
@@ -90,7 +91,8 @@ class Images:
     def layers(self, image_id: str) -> Layers:
         """The layers of a new server of this image, as the launcher wants them."""
         if image_id == HOST_IMAGE:
-            return host_image.layers(self._host_tree())
+            with _named("the host's own image"):
+                return host_image.layers(self._host_tree())
         record = self._record(image_id)
         tree = self._trees / record.tree
         return msgspec.json.decode(msgspec.json.encode(record.layers).replace(b"@TREE@", str(tree).encode()))  # type: ignore[no-any-return]
@@ -149,6 +151,16 @@ class Images:
             yield
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """A full disk and the like, as a sentence."""
+    try:
+        yield
+    except OSError as error:
+        reason = f"{error.strerror} ({error.filename})" if error.filename else error.strerror or str(error)
+        raise HostError("kernel", f"There was no making {what} ready: {reason}.") from None
 
 
 def _fill(place: Path, source: Path, image_id: str) -> None:
