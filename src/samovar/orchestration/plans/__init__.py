@@ -2,6 +2,8 @@
 """Planning: what is stored and what is desired give what must change. Pure."""
 
 from samovar.orchestration.plans.changes import Action, Change, Effect, Plan, PropertyChange, Reason, Step
+from samovar.orchestration.plans.document import plan_document, plan_hash
+from samovar.orchestration.plans.drawing import FORMATS, plan_drawing
 from samovar.orchestration.plans.inputs import (
     Desired,
     DesiredResource,
@@ -12,8 +14,10 @@ from samovar.orchestration.plans.inputs import (
     Traits,
 )
 from samovar.orchestration.plans.planner import make_plan
+from samovar.orchestration.plans.text import plan_text, summary
 
 __all__ = [
+    "FORMATS",
     "Action",
     "Change",
     "Desired",
@@ -29,4 +33,9 @@ __all__ = [
     "StoredStack",
     "Traits",
     "make_plan",
+    "plan_document",
+    "plan_drawing",
+    "plan_hash",
+    "plan_text",
+    "summary",
 ]

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -117,12 +117,18 @@ class Plan:
     """The changes of one stack, those it needs first coming first, then what goes.
 
     `work` has a step for each resource that stays or comes, and one for each row that goes; a step requires
-    the steps that must be done before it.
+    the steps that must be done before it. `secrets` are texts that are masked wherever they are shown, such
+    as the values of hidden parameters.
     """
 
     changes: tuple[Change, ...] = ()
     work: Graph[Step] | None = None
     stack: str = ""
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def hiding(self, secrets: Iterable[str]) -> Plan:
+        """The same plan, with these texts masked where it is shown."""
+        return replace(self, secrets=self.secrets | {each for each in secrets if each})
 
     @property
     def is_empty(self) -> bool:

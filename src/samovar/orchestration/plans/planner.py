@@ -61,6 +61,7 @@ def _going(
 ) -> list[Change]:
     """Deletions, in reverse order of creation: rows without a place, and rows left over."""
     staying = {change.name for change in coming}
+    names = {row.id: row.name for row in stored.resources}
     used = {change.stored_id for change in coming if change.stored_id}
     gone = []
     for row in reversed(stored.resources):
@@ -70,11 +71,11 @@ def _going(
             reason = Reason("it is no longer in the template")
         else:
             reason = Reason("another resource has taken its place")
-        gone.append(_deletion(row, reason, path))
+        gone.append(_deletion(row, reason, path, names))
     return gone
 
 
-def _deletion(row: StoredResource, reason: Reason, path: tuple[str, ...]) -> Change:
+def _deletion(row: StoredResource, reason: Reason, path: tuple[str, ...], names: Mapping[str, str]) -> Change:
     retained = row.deletion_policy == "Retain" or row.external_id is not None
     nested = None
     if row.nested is not None and not retained:
@@ -87,7 +88,7 @@ def _deletion(row: StoredResource, reason: Reason, path: tuple[str, ...]) -> Cha
         stored_id=row.id,
         physical_id=row.physical_id,
         reasons=(reason,),
-        requires=row.requires,
+        requires=tuple(names[each] for each in row.requires if each in names),
         deletion_policy=row.deletion_policy,
         nested=nested,
     )
