@@ -1,1 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The engine: operations on stacks, claimed under leases, worked through graphs, written down in order."""
+
+from .parts import Parts
+from .service import Service
+from .vault import Vault
+
+__all__ = ["Parts", "Service", "Vault"]

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Actions on what exists: suspend, resume, check, snapshot. No template is compared, rows are visited."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+from samovar.graph import Graph
+
+from .events import STATE_CHANGED
+from .failures import StepFailed
+from .nested import act_on_child
+from .rows import COMPLETE, FAILED, Resource
+from .stack_run import StackRun
+from .steps import Steps
+
+RESUMABLE = frozenset({("SUSPEND", COMPLETE), ("RESUME", FAILED), ("RESUME", COMPLETE)})
+
+
+class StackAction:
+    """One action on every current row: suspending goes against the dependencies, the others along them."""
+
+    def __init__(self, run: StackRun, action: str, details: Mapping[str, Any]) -> None:
+        self.run, self.action, self.details = run, action, details
+        self.steps = Steps(run)
+        self._rows = {row.id: row for row in run.current.values() if not row.never_made}
+
+    def graph(self) -> Graph[str]:
+        graph: Graph[str] = Graph()
+        for row in self._rows.values():
+            needed = [other for other in row.requires if other in self._rows]
+            if self.action == "SUSPEND":
+                graph.add(row.id)
+                for other in needed:
+                    graph.add(other, [row.id])
+            else:
+                graph.add(row.id, needed)
+        return graph
+
+    def begin(self, row_id: str) -> Coroutine[Any, Any, None] | None:
+        row = self._rows[row_id]
+        done = row.operation_id == self.run.operation.id and row.action == self.action
+        if done and row.status == COMPLETE:
+            return None  # an earlier holder of this operation did it
+        self._must_be_ready(row)
+        return self.steps.act(row, self.action, lambda: self._act(row))
+
+    def _must_be_ready(self, row: Resource) -> None:
+        if self.action == "SUSPEND" and row.status == FAILED and row.action != "SUSPEND":
+            raise StepFailed(
+                "ResourceFailure",
+                f"resources.{row.name}",
+                f"State {row.action}_{row.status} invalid for suspend",
+            )
+        interrupted = row.action == "RESUME"
+        if self.action == "RESUME" and row.state not in RESUMABLE and not interrupted:
+            raise StepFailed(
+                "ResourceFailure",
+                f"resources.{row.name}",
+                f"State {row.action}_{row.status} invalid for resume",
+            )
+
+    async def _act(self, row: Resource) -> str | None:
+        kind = self.run.kind_of_row(row)
+        if kind.nested:
+            await act_on_child(self.run, row, self.action)
+            return None
+        declared = kind.declared
+        handler = self.action.lower()
+        context = self.run.context(row, declared)
+        behaviour = self.run.behaviour(declared)
+        if handler not in declared.handlers:
+            if self.action == "CHECK":
+                self.run.unsupported_checks = True
+                return f"CHECK not supported for {row.type}"
+            return None
+        match self.action:
+            case "SUSPEND":
+                await self.run.persist(row, lambda: behaviour.suspend(context), declared.service)
+            case "RESUME":
+                await self.run.persist(row, lambda: behaviour.resume(context), declared.service)
+            case "CHECK":
+                await self.run.persist(row, lambda: behaviour.check(context), declared.service)
+                return STATE_CHANGED
+            case "SNAPSHOT":
+                notes = await self.run.persist(row, lambda: behaviour.snapshot(context), declared.service)
+                for key, value in notes.items():
+                    await context.set_data(key, value)
+        await self.steps.progress(row, context, self.action)
+        return None

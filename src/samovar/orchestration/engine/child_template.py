@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the nested stack of a resource is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .definitions import Definition
+from .groups import GROUPS, Phase
+from .provider import parameters_of
+from .rows import Resource
+from .wanted import Wanted
+
+if TYPE_CHECKING:
+    from .loaded import LoadedStack
+
+
+@dataclass(slots=True)
+class ChildPlan:
+    """The definitions a nested stack goes through, one after the other, with pauses between them."""
+
+    phases: list[Phase] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)  # kept in the row's data
+
+
+async def child_plan(
+    loaded: LoadedStack, row: Resource, wanted: Wanted, current: Mapping[str, Any] | None
+) -> ChildPlan:
+    """How the nested stack of `row` becomes what `wanted` says; `current` is its present template."""
+    kind = wanted.kind
+    if kind.template is not None:
+        return ChildPlan([Phase(kind.template, parameters_of(wanted.values))])
+    grow = GROUPS[kind.declared.name]
+    phases, notes = await grow(loaded, row, wanted, current)
+    return ChildPlan(phases, notes)
+
+
+def child_definition(loaded: LoadedStack, wanted: Wanted, phase: Phase) -> Definition:
+    """The stored form of one phase."""
+    environment = loaded.texts.environment.child(wanted.name, phase.parameters, wanted.kind.entry)
+    facade = {
+        "metadata": dict(wanted.metadata),
+        "deletion_policy": wanted.deletion_policy,
+        "update_policy": dict(wanted.update_policy),
+    }
+    hidden = frozenset(
+        name
+        for name, each in wanted.kind.declared.properties.items()
+        if each.secret and name in phase.parameters
+    )
+    return Definition(
+        phase.template, environment.as_dict(), dict(loaded.definition.files), hidden, facade=facade
+    )

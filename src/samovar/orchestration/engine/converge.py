@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bringing a stack to its template: what to apply and clean up, in which order, and what each comes to.
+
+    apply(name)  after apply of everything it requires
+    clean(row)   after apply of its own name, and after clean of every row that requires it
+
+Every row has a clean node; it does nothing for a row that still stands for its name. So a row that is
+replaced on the way, or was left over by an earlier operation, goes when nobody needs it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping
+from typing import Any, NamedTuple
+
+from samovar.database import new_id
+from samovar.graph import Graph
+from samovar.orchestration.plans import Action, Change, Observed, StoredStack, make_plan
+from samovar.orchestration.plans.inputs import Desired, DesiredResource, Fate, Traits
+from samovar.orchestration.plans.rows import choose_rows
+from samovar.orchestration.resources.behaviour import Changes, ResourceGone
+from samovar.orchestration.resources.replacement import ALWAYS_REPLACED
+from samovar.orchestration.resources.traits import DeclaredTraits
+
+from .events import STATE_CHANGED, resource_event
+from .failures import StepFailed, step_failed
+from .kinds import Kind
+from .loaded import NeedsAttribute
+from .lookups import look_up_names, needs_look_up
+from .nested import NestedSteps
+from .rows import COMPLETE, FAILED, IN_PROGRESS, Resource
+from .stack_run import StackRun
+from .steps import Steps
+from .wanted import Wanted, evaluate, fingerprint_of, stored_resource, validate
+
+Work = Coroutine[Any, Any, None]
+
+
+class Node(NamedTuple):
+    """Something to do: apply the resource of this name, or clean up the row of this id."""
+
+    what: str
+    key: str
+
+
+def apply_node(name: str) -> Node:
+    return Node("apply", name)
+
+
+def clean_node(row_id: str) -> Node:
+    return Node("clean", row_id)
+
+
+class Converge:
+    """One traversal of one stack. `wanted_names` is empty when the stack is to go away altogether."""
+
+    def __init__(self, run: StackRun, *, removing: bool = False, observing: bool = False) -> None:
+        self.run = run
+        self.steps = Steps(run)
+        self.nested = NestedSteps(run, self.steps)
+        self.removing, self.observing = removing, observing
+        self._of_name: dict[str, list[Resource]] = {}
+        for row in run.rows.values():
+            self._of_name.setdefault(row.name, []).append(row)
+        self._choose()
+
+    def graph(self) -> Graph[Node]:
+        """Everything there is to do. Rows for what is new are written down on the way."""
+        graph: Graph[Node] = Graph()
+        names: Mapping[str, set[str]] = {} if self.removing else self.run.requirements
+        existing = list(self.run.rows.values())
+        for name, needed in names.items():
+            graph.add(apply_node(name), [apply_node(other) for other in needed])
+        needed_by: dict[str, list[Node]] = {}
+        for row in existing:
+            for other in row.requires:
+                needed_by.setdefault(other, []).append(clean_node(row.id))
+        for row in existing:
+            before = list(needed_by.get(row.id, ()))
+            if row.name in names:
+                before.append(apply_node(row.name))
+            graph.add(clean_node(row.id), before)
+        for name in names:
+            if name not in self.run.current:
+                self._new_row(name, str(self.run.scope.enabled[name].resolved_type(self.run.scope)))
+        return graph
+
+    def begin(self, node: Node) -> Work | None:
+        """Start a node's work; None when there is nothing to wait for."""
+        return self._apply(node.key) if node.what == "apply" else self._clean(node.key)
+
+    # Applying
+
+    def _apply(self, name: str) -> Work | None:
+        try:
+            wanted = evaluate(self.run, name)
+            return self._decide(wanted)
+        except NeedsAttribute as need:
+            return self._apply_with(name, need)
+        except Exception as error:
+            return self._refused(name, error)
+
+    async def _apply_with(self, name: str, need: NeedsAttribute) -> None:
+        """Fetch attributes until the resource can be evaluated, then go on."""
+        try:
+            while True:
+                await self.run.fetch(need)
+                try:
+                    wanted = evaluate(self.run, name)
+                    break
+                except NeedsAttribute as another:
+                    need = another
+            work = self._decide(wanted)
+        except Exception as error:
+            work = self._refused(name, error)
+        if work is not None:
+            await work
+
+    def _decide(self, wanted: Wanted) -> Work | None:
+        wanted.fingerprint = fingerprint_of(wanted)
+        row = self._row_for(wanted)
+        declared = wanted.kind.declared
+        if (
+            row.fingerprint == wanted.fingerprint
+            and row.status == COMPLETE
+            and not row.never_made
+            and row.action != "DELETE"
+            and not wanted.kind.nested
+            and not self.observing
+            and declared.name not in ALWAYS_REPLACED
+        ):
+            self._note_requirements(row, wanted)
+            return None
+        if needs_look_up(wanted) or self.observing:
+            return self._decide_with_cloud(row, wanted)
+        validate(self.run, wanted)
+        return self._act(row, wanted, {})
+
+    async def _decide_with_cloud(self, row: Resource, wanted: Wanted) -> None:
+        try:
+            validate(self.run, wanted)
+            service = wanted.kind.declared.service
+            await self.run.persist(row, lambda: look_up_names(self.run, wanted), service)
+            work = self._act(row, wanted, await self._observe(row, wanted))
+        except Exception as error:
+            work = self._refused(wanted.name, error)
+        if work is not None:
+            await work
+
+    def _act(self, row: Resource, wanted: Wanted, observed: Mapping[str, Observed]) -> Work | None:
+        """Do what the planner decides for one resource."""
+        if row.never_made:
+            return self._make(row, wanted)
+        if row.state == ("CREATE", IN_PROGRESS) and row.fingerprint == wanted.fingerprint:
+            return self._make(row, wanted)
+        change = self._change(row, wanted, observed)
+        if change.refusals:
+            return self._refused_by_plan(row, change)
+        match change.action:
+            case Action.CREATE | Action.REPLACE:
+                return self._replace(row, wanted, change)
+            case Action.UPDATE:
+                return self._update(row, wanted, change)
+            case _:
+                if wanted.kind.nested:
+                    return self.nested.update(row, wanted)
+                self._note_requirements(row, wanted)
+                return None
+
+    def _change(self, row: Resource, wanted: Wanted, observed: Mapping[str, Observed]) -> Change:
+        restricted = frozenset(self.run.texts.environment.registry.restricted_actions(wanted.name))
+        desired = _OneResource(self.run.stack.name, wanted.desired(restricted), wanted.kind)
+        plan = make_plan(StoredStack((stored_resource(row),)), desired, observed)
+        change = plan.change_of(wanted.name)
+        assert change is not None
+        return change
+
+    def _make(self, row: Resource, wanted: Wanted) -> Work:
+        if wanted.external_id is not None:
+            return self.steps.adopt_external(row, wanted)
+        return self.nested.create(row, wanted) if wanted.kind.nested else self.steps.create(row, wanted)
+
+    def _update(self, row: Resource, wanted: Wanted, change: Change) -> Work:
+        if wanted.kind.nested:
+            return self.nested.update(row, wanted)
+        names = {each.name for each in change.properties}
+        pending = row.definition.get("pending")
+        if pending is not None:
+            # An earlier update was broken off: what it may have applied counts as different, too.
+            names |= {name for name, value in wanted.values.items() if pending.get(name) != value}
+        changes = Changes(
+            before=dict(row.properties or {}),
+            after=wanted.values,
+            names=frozenset(names),
+            metadata="metadata" in change.aspects,
+        )
+        return self.steps.update(row, wanted, changes)
+
+    def _replace(self, row: Resource, wanted: Wanted, change: Change) -> Work:
+        """Make another object before the old one goes; what depends on it moves over in between."""
+        if change.properties and row.status != FAILED:
+            old = resource_event(row, action="UPDATE", status=IN_PROGRESS, reason=STATE_CHANGED)
+            self.run.scribe.event(old)
+            told = f"The Resource {row.name} requires replacement."
+            self.run.scribe.event(resource_event(row, action="UPDATE", status=COMPLETE, reason=told))
+        new = self._new_row(wanted.name, wanted.kind.name, replaces=row)
+        return self._make(new, wanted)
+
+    def _new_row(self, name: str, type_name: str, replaces: Resource | None = None) -> Resource:
+        row = Resource(id=new_id(), stack_id=self.run.stack.id, name=name, type=type_name)
+        if replaces is not None:
+            row.replaces, replaces.replaced_by = replaces.id, row.id
+            self.run.scribe.save(replaces)
+        self.run.rows[row.id] = row
+        self.run.current[name] = row
+        self._of_name.setdefault(name, []).append(row)
+        self.run.scribe.insert(row)
+        return row
+
+    def _note_requirements(self, row: Resource, wanted: Wanted) -> None:
+        """What changed without changing the object: its order, its description, how its text reads."""
+        definition = wanted.definition()
+        if (
+            list(wanted.requires_rows) != row.requires
+            or row.fingerprint != wanted.fingerprint
+            or definition != row.definition
+        ):
+            row.requires, row.fingerprint = list(wanted.requires_rows), wanted.fingerprint
+            row.definition = definition
+            self.run.scribe.save(row)
+
+    def _refused(self, name: str, error: Exception) -> Work:
+        """A resource that cannot even be evaluated or validated."""
+        row = self.run.current.get(name)
+        failure = step_failed(name, error)
+        action = "CREATE" if row is None or row.never_made else "UPDATE"
+        if row is not None:
+            return self.steps.refuse(row, action, failure)
+        raise failure
+
+    def _refused_by_plan(self, row: Resource, change: Change) -> Work:
+        text = "; ".join(change.refusals)
+        if "restricted" in text:
+            action = "replace" if change.action is Action.REPLACE else "update"
+            text = f"{action} is restricted for resource."
+        failure = StepFailed("NotSupported", f"resources.{row.name}", text)
+        return self.steps.refuse(row, "UPDATE", failure, told=text, keep_state=True)
+
+    async def _observe(self, row: Resource, wanted: Wanted) -> dict[str, Observed]:
+        """The row's object as the cloud has it, when the request asks for that."""
+        if not self.observing or row.never_made or wanted.kind.nested:
+            return {}
+        declared = wanted.kind.declared
+        behaviour, context = self.run.behaviour(declared), self.run.context(row, declared)
+        try:
+            seen = await self.run.persist(row, lambda: behaviour.observe(context), declared.service)
+        except ResourceGone:
+            return {row.id: Observed(gone=True)}
+        return {} if seen is None else {row.id: Observed(properties=seen)}
+
+    # Choosing rows
+
+    def _choose(self) -> None:
+        """Let the best of several rows of one name stand for it."""
+        for name, rows in self._of_name.items():
+            if len(rows) > 1:
+                chosen = choose_rows(StoredStack(tuple(stored_resource(row) for row in rows)))
+                self.run.current[name] = self.run.rows[chosen[name].id]
+
+    def _row_for(self, wanted: Wanted) -> Resource:
+        """The row that stands for the name: an older one again, when it is just what is wanted now."""
+        row = self.run.current[wanted.name]
+        others = self._of_name.get(wanted.name, ())
+        if len(others) > 1 and (row.fingerprint != wanted.fingerprint or row.status == FAILED):
+            for other in others:
+                fits = other.fingerprint == wanted.fingerprint and other.status == COMPLETE
+                if fits and other.id in self.run.rows and other.action != "DELETE":
+                    row.replaced_by, other.replaced_by = other.id, None
+                    self.run.current[wanted.name] = other
+                    self.run.scribe.save(row)
+                    self.run.scribe.save(other)
+                    return other
+        return row
+
+    # Cleaning
+
+    def _clean(self, row_id: str) -> Work | None:
+        row = self.run.rows.get(row_id)
+        if row is None:
+            return None
+        if not self.removing and row.name in self.run.requirements and self.run.current.get(row.name) is row:
+            return None
+        if row.never_made:
+            self.run.scribe.delete(row)
+            self.run.rows.pop(row_id, None)
+            if self.run.current.get(row.name) is row:
+                del self.run.current[row.name]
+            return None
+        return self.steps.delete(row)
+
+
+class _OneResource(Desired):
+    """A template of one resource, for the planner's decision about it."""
+
+    def __init__(self, stack_name: str, wanted: DesiredResource, kind: Kind) -> None:
+        self._name, self._wanted, self._kind = stack_name, wanted, kind
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def order(self) -> list[str]:
+        return [self._wanted.name]
+
+    def resource(self, name: str, fates: Mapping[str, Fate]) -> DesiredResource:
+        return self._wanted
+
+    def traits(self, type_name: str) -> Traits:
+        return DeclaredTraits(self._kind.declared)

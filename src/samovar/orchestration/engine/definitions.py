@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Definitions: what a stack should be, stored once per change; the files in them once per content."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from samovar.database import new_id, utcnow
+
+from .tables import definitions, files
+from .vault import Vault
+
+_select = select(definitions).where(definitions.c.id == bindparam("wanted"))
+
+
+@dataclass(slots=True)
+class Definition:
+    """A template as it was given, its environment (parameters included), and the files it names."""
+
+    template: Any
+    environment: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()  # parameters whose values are stored encrypted
+    facade: dict[str, Any] | None = None  # of the resource in the parent that this stack implements
+    id: str = field(default_factory=new_id)
+    created_at: datetime.datetime = field(default_factory=utcnow)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.environment.get("parameters") or {}
+        return found
+
+
+EMPTY: Mapping[str, Any] = {"heat_template_version": "2021-04-16", "resources": {}}
+
+
+def store_definition(connection: Connection, vault: Vault, stack_id: str, definition: Definition) -> None:
+    """Write a definition and those of its files that are not there yet."""
+    digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in definition.files.items()}
+    wanted = {digests[name]: text for name, text in definition.files.items()}
+    if wanted:
+        known = set(
+            connection.execute(select(files.c.digest).where(files.c.digest.in_(list(wanted)))).scalars()
+        )
+        missing = [
+            {"digest": digest, "content": text} for digest, text in wanted.items() if digest not in known
+        ]
+        if missing:
+            connection.execute(insert(files), missing)
+    environment, secret = _part(definition.environment, definition.hidden)
+    connection.execute(
+        insert(definitions).values(
+            id=definition.id,
+            stack_id=stack_id,
+            template=definition.template,
+            environment=environment,
+            secrets=vault.seal(secret) if secret else None,
+            files=digests,
+            facade=definition.facade,
+            created_at=definition.created_at,
+        )
+    )
+
+
+def load_definition(connection: Connection, vault: Vault, identity: str) -> Definition | None:
+    """The definition with its files and hidden values, or None when it is gone."""
+    row = connection.execute(_select, {"wanted": identity}).mappings().first()
+    if row is None:
+        return None
+    names: dict[str, str] = row["files"]
+    contents: dict[str, str] = {}
+    if names:
+        found = connection.execute(select(files).where(files.c.digest.in_(set(names.values())))).all()
+        by_digest = {row.digest: row.content for row in found}
+        contents = {name: by_digest[digest] for name, digest in names.items()}
+    environment: dict[str, Any] = row["environment"]
+    hidden: frozenset[str] = frozenset()
+    if row["secrets"]:
+        secret = vault.open(row["secrets"])
+        hidden = frozenset(name for values in secret.values() for name in values)
+        for section, values in secret.items():
+            environment[section] = {**environment.get(section, {}), **values}
+    return Definition(
+        row["template"], environment, contents, hidden, row["facade"], row["id"], row["created_at"]
+    )
+
+
+def drop_unused_definitions(connection: Connection, stack_id: str, keep: Iterable[str | None]) -> None:
+    """Forget the definitions of a stack that nothing refers to any more."""
+    kept = [identity for identity in keep if identity]
+    connection.execute(
+        delete(definitions).where(definitions.c.stack_id == stack_id, definitions.c.id.not_in(kept))
+    )
+
+
+def _part(environment: Mapping[str, Any], hidden: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The environment without hidden values, and those values by section."""
+    shown = dict(environment)
+    secret: dict[str, Any] = {}
+    for section in ("parameters", "parameter_defaults"):
+        values = environment.get(section) or {}
+        if hidden & values.keys():
+            secret[section] = {name: value for name, value in values.items() if name in hidden}
+            shown[section] = {name: value for name, value in values.items() if name not in hidden}
+    return shown, secret
+
+
+__all__ = [
+    "EMPTY",
+    "Definition",
+    "drop_unused_definitions",
+    "load_definition",
+    "store_definition",
+]

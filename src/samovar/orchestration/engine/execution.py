@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One operation, from its claim to its end: load, walk the graph, write how it ended.
+
+load ─▶ graph ─▶ Pursuit ─▶ finish: stack state · event · (rollback) in one fenced commit
+           ▲          │
+           └── superseded, timed out, lease lost ──▶ stop here, another goes on
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, update
+
+from samovar.clients import Cloud
+from samovar.database import utcnow
+from samovar.graph import CycleError, Graph
+from samovar.orchestration.templates.errors import TemplateError
+
+from .actions import StackAction
+from .converge import Converge, Node
+from .deferred import CredentialsMissing, credentials_of, drop_deferred, load_deferred, withdraw
+from .definitions import EMPTY, Definition, drop_unused_definitions, load_definition
+from .events import (
+    resource_failed,
+    stack_completed,
+)
+from .failures import StepFailed, Superseded, TimedOut
+from .parts import Parts
+from .pursuit import Pursuit
+from .requests import OPERATIONS_TOPIC, Request, enter_state, roll_back, save_stack
+from .rows import COMPLETE, DONE, FAILED, SUPERSEDED, Operation, Resource, Stack
+from .scribe import LeaseLost, Scribe
+from .stack_run import StackRun
+from .store import get_operation, get_stack, list_resources
+from .tables import operations, resources, stack_tags
+
+log = logging.getLogger(__name__)
+CONVERGING = frozenset({"CREATE", "UPDATE", "ROLLBACK", "ADOPT", "RESTORE"})
+ROLLED_BACK = frozenset({"CREATE", "UPDATE", "ADOPT", "RESTORE"})
+GRACE_SECONDS = 60.0
+ABORTED = "user triggered cancel"
+
+
+class Execution:
+    """Runs one claimed operation. `finished` tells whether its end is written down."""
+
+    def __init__(self, parts: Parts, operation_id: str, stack_id: str, epoch: int) -> None:
+        self.parts = parts
+        self.operation_id, self.stack_id, self.epoch = operation_id, stack_id, epoch
+        self.finished = False
+        self.scribe = Scribe(
+            parts.database,
+            parts.vault,
+            stack_id=stack_id,
+            operation_id=operation_id,
+            epoch=epoch,
+            max_events=parts.settings.engine.max_events_per_stack,
+            on_superseded=self.superseded,
+            on_lost=self._lost,
+        )
+        self.stack: Stack
+        self.operation: Operation
+        self._definition: Definition | None = None
+        self._run: StackRun | None = None
+        self._pursuit: Pursuit[Any] | None = None
+        self._superseding: asyncio.Task[None] | None = None
+        self._lost_by: BaseException | None = None
+
+    async def run(self) -> None:
+        """Bring the operation to its end. Raises LeaseLost when another engine has it now."""
+        try:
+            rows = await self._load()
+            if self.stack.operation_id != self.operation_id:
+                await self._finish(None)
+                return
+            failure = await self._work(rows)
+            await self.scribe.flush()
+            await self._finish(failure)
+        finally:
+            if self._superseding is not None:
+                self._superseding.cancel()
+
+    # News from outside
+
+    def superseded(self) -> None:
+        """A newer operation of the stack waits: begin nothing new, and end soon."""
+        if self._pursuit is None or self._superseding is not None:
+            return
+        self._superseding = asyncio.get_running_loop().create_task(self._give_way())
+
+    async def _give_way(self) -> None:
+        pursuit, run = self._pursuit, self._run
+        stack = await self.parts.database.read(lambda c: get_stack(c, self.stack_id))
+        if pursuit is None or run is None or stack is None or stack.operation_id == self.operation_id:
+            self._superseding = None
+            return
+        pursuit.stop()
+        newest = await self.parts.database.read(lambda c: get_operation(c, stack.operation_id or ""))
+        if newest is not None and newest.action == "DELETE":
+            run.abort_reason = ABORTED
+            pursuit.cancel()
+            return
+        # What waits for a nested stack, or waits long, is taken over by the newer operation where it stands.
+        run.leave_waits_of_children()
+        await asyncio.sleep(GRACE_SECONDS)
+        pursuit.cancel()
+
+    def child_finished(self, stack_ids: Sequence[str]) -> None:
+        """Nested stacks came to an end: whoever waits for them looks."""
+        if self._run is not None:
+            for row in self._run.rows.values():
+                if row.physical_id in stack_ids:
+                    self._run.wake(row.id)
+
+    async def signalled(self, resource_ids: Sequence[str]) -> None:
+        """Signals came in: waits for them look again."""
+        if self._run is not None and any(identity in self._run.rows for identity in resource_ids):
+            self._run.wake()
+
+    def look_around(self) -> None:
+        """Look for news that no bell told of."""
+        if self._run is not None:
+            self._run.wake()
+        if self._pursuit is not None and self._superseding is None:
+            self.superseded()
+
+    def _lost(self, error: BaseException) -> None:
+        self._lost_by = error
+        if self._pursuit is not None:
+            self._pursuit.cancel()
+
+    # The work
+
+    async def _load(self) -> list[Resource]:
+        def query(connection: Connection) -> tuple[Operation, Stack, Definition | None, Any, list[Resource]]:
+            operation = get_operation(connection, self.operation_id)
+            stack = get_stack(connection, self.stack_id)
+            if operation is None or stack is None:
+                raise LeaseLost(f"operation {self.operation_id} is gone")
+            wanted = operation.definition_id or (
+                "" if operation.action == "ROLLBACK" else stack.definition_id
+            )
+            definition = load_definition(connection, self.parts.vault, wanted) if wanted else None
+            deferred = None
+            if stack.credentials_id is not None:
+                deferred = load_deferred(connection, self.parts.vault, stack.credentials_id)
+            rows = list_resources(connection, self.parts.vault, self.stack_id)
+            return operation, stack, definition, deferred, rows
+
+        found = await self.parts.database.read(query)
+        self.operation, self.stack, self._definition, self._deferred, rows = found
+        return rows
+
+    async def _path(self) -> list[str]:
+        """The names of the resources that lead here from the root stack."""
+
+        def query(connection: Connection) -> list[str]:
+            path: list[str] = []
+            stack: Stack | None = self.stack
+            while stack is not None and stack.owner_id is not None:
+                path.append(stack.parent_resource or "")
+                stack = get_stack(connection, stack.owner_id)
+            return path[::-1]
+
+        return await self.parts.database.read(query) if self.stack.owner_id is not None else []
+
+    def _cloud(self) -> Cloud | None:
+        if self._deferred is None:
+            return None
+        try:
+            return self.parts.cloud_for(credentials_of(self._deferred, self.parts.trustee))
+        except CredentialsMissing as error:
+            log.warning("stack %s: %s", self.stack.name, error)
+            return None
+
+    async def _work(self, rows: list[Resource]) -> str | None:
+        """Walk the graph; return the reason of the failure, or None when all went well."""
+        action = self.operation.action
+        if action == "CANCEL":
+            return None
+        definition = self._definition or Definition(dict(EMPTY))
+        self._run = run = StackRun(
+            self.parts,
+            self.stack,
+            self.operation,
+            definition,
+            rows,
+            self.scribe,
+            self._cloud(),
+            await self._path(),
+        )
+        left = (self.operation.deadline_at - utcnow()).total_seconds()
+        if left <= 0:
+            return "Timed out"
+        try:
+            self._pursuit = pursuit = self._prepare(run, action)
+        except (TemplateError, CycleError) as error:
+            return resource_failed(action, str(error))
+        try:
+            async with asyncio.timeout(left):
+                await pursuit.run()
+        except TimeoutError:
+            run.abort_reason = "Timed out"
+            return "Timed out"
+        except LeaseLost:
+            raise
+        except BaseException:
+            if self._lost_by is not None:
+                raise self._lost_by from None
+            raise
+        if self._lost_by is not None:
+            raise self._lost_by
+        return self._reason(pursuit, action)
+
+    def _prepare(self, run: StackRun, action: str) -> Pursuit[Any]:
+        if action in CONVERGING or action == "DELETE":
+            removing = action == "DELETE"
+            observing = bool(self.operation.details.get("converge"))
+            converge = Converge(run, removing=removing, observing=observing)
+            graph = converge.graph()
+            try:
+                return Pursuit(graph, converge.begin)
+            except CycleError:
+                if not removing:
+                    raise
+                # A stack can always be deleted, whatever its rows say of each other.
+                flat: Graph[Node] = Graph(dict.fromkeys(graph, ()))
+                return Pursuit(flat, converge.begin)
+        acting = StackAction(run, action, self.operation.details)
+        return Pursuit(acting.graph(), acting.begin, keep_going=action == "CHECK")
+
+    def _reason(self, pursuit: Pursuit[Any], action: str) -> str | None:
+        failures = [error for _node, error in pursuit.failures if not isinstance(error, Superseded)]
+        if any(isinstance(error, TimedOut) for error in failures):
+            return "Timed out"
+        if failures:
+            told = [str(error) for error in failures]
+            if action == "CHECK" and len(told) > 1:
+                return resource_failed(action, "; ".join(told))
+            if not isinstance(failures[0], StepFailed):
+                log.error("a step of operation %s failed", self.operation_id, exc_info=failures[0])
+            return resource_failed(action, told[0])
+        if not pursuit.complete and self._superseding is None:
+            return resource_failed(action, "the work stopped before its end")
+        return None
+
+    # The end
+
+    async def _finish(self, failure: str | None) -> None:
+        """Write how the operation ended; a newer one of the stack decides the stack's state instead."""
+        action = self.operation.action
+        gone = action == "DELETE" and failure is None and self._pursuit is not None
+        if gone and self.stack.owner_id is None and self.stack.operation_id == self.operation_id:
+            await self._give_back_credentials()
+        outcome: dict[str, str | None] = {"ring": None}
+
+        def end(connection: Connection) -> None:
+            outcome["ring"] = None
+            stack = get_stack(connection, self.stack_id)
+            if stack is None:
+                return
+            current = stack.operation_id == self.operation_id
+            status = SUPERSEDED if not current else DONE
+            connection.execute(
+                update(operations)
+                .where(operations.c.id == self.operation_id)
+                .values(
+                    status=status,
+                    status_reason=failure or "",
+                    finished_at=utcnow(),
+                    lease_owner=None,
+                    lease_expires_at=None,
+                )
+            )
+            if current and action != "CANCEL":
+                outcome["ring"] = self._end_stack(connection, stack, action, failure)
+
+        try:
+            await self.scribe.change(end)
+        except LeaseLost:
+            raise
+        self.finished = True
+        if outcome["ring"] is not None:
+            await self.parts.bus.ring(OPERATIONS_TOPIC, outcome["ring"])
+
+    def _end_stack(
+        self, connection: Connection, stack: Stack, action: str, failure: str | None
+    ) -> str | None:
+        """The stack's new state; the id of the rollback's operation when there is one."""
+        if failure is not None:
+            enter_state(connection, stack, action, FAILED, failure)
+            save_stack(connection, stack)
+            if action in ROLLED_BACK and not stack.disable_rollback and stack.owner_id is None:
+                timeout = 60.0 * stack.timeout_mins if stack.timeout_mins else None
+                request = Request(
+                    self.operation.requested_by,
+                    self.operation.request_id,
+                    timeout or self.parts.settings.engine.stack_action_timeout,
+                )
+                return roll_back(connection, stack, request)
+            return None
+        reason = stack_completed(action)
+        if self._run is not None and self._run.unsupported_checks:
+            reason += ". 'CHECK' not fully supported (see resources)"
+        enter_state(connection, stack, action, COMPLETE, reason)
+        if action == "DELETE":
+            stack.deleted_at, stack.live_name = utcnow(), None
+            connection.execute(delete(resources).where(resources.c.stack_id == stack.id))
+            connection.execute(delete(stack_tags).where(stack_tags.c.stack_id == stack.id))
+            if stack.owner_id is None and stack.credentials_id is not None:
+                drop_deferred(connection, stack.credentials_id)
+                stack.credentials_id = None
+        elif action in CONVERGING:
+            if action == "ROLLBACK":
+                stack.definition_id = self._rolled_back_to(connection, stack)
+            stack.previous_definition_id = None
+        save_stack(connection, stack)
+        drop_unused_definitions(connection, stack.id, [stack.definition_id, stack.previous_definition_id])
+        return None
+
+    def _rolled_back_to(self, connection: Connection, stack: Stack) -> str:
+        if self.operation.definition_id is not None:
+            return self.operation.definition_id
+        from .definitions import store_definition
+
+        empty = Definition(dict(EMPTY))
+        store_definition(connection, self.parts.vault, stack.id, empty)
+        return empty.id
+
+    async def _give_back_credentials(self) -> None:
+        """The root stack goes: nothing will act for its owner any more."""
+        if self._deferred is not None:
+            await withdraw(self._deferred, self.parts.cloud_for, self.parts.trustee)
+        if self.stack.user_project_id is not None and self._run is not None:
+            users = self._run.signal_users
+            if users is not None:
+                await users.remove_project(self.stack.user_project_id)
+
+
+__all__ = ["Execution"]

@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nested stacks: resources that are stacks. Each is an operation of its own, which any engine may take.
+
+The parent's row and the child's operation are written in one commit; the parent waits for the child.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+
+from samovar.database import new_id, utcnow
+from samovar.orchestration.templates.errors import RequestLimitExceeded
+from samovar.orchestration.templates.parser import load
+from samovar.orchestration.templates.values import Value, select_path
+
+from .child_template import child_definition, child_plan
+from .definitions import Definition, load_definition
+from .failures import nested_failed
+from .groups import GROUPS, Phase, group_attribute
+from .kinds import Kind
+from .requests import (
+    OPERATIONS_TOPIC,
+    SUPERSEDED_TOPIC,
+    ActionNotAllowed,
+    Request,
+    StackGone,
+    act_on_stack,
+    create_stack,
+    update_stack,
+)
+from .rows import COMPLETE, IN_PROGRESS, Resource, Stack, short_id
+from .store import count_resources_of_tree, get_stack, list_resources
+from .texts import limits_of
+from .wanted import Wanted
+
+if TYPE_CHECKING:
+    from .loaded import LoadedStack
+    from .stack_run import StackRun
+    from .steps import Steps
+
+POLL_SECONDS = 1.0
+Work = Coroutine[Any, Any, None]
+
+
+def child_name(parent: Stack, row: Resource) -> str:
+    """The name of the nested stack of a row."""
+    return f"{parent.name[:200]}-{row.name[:40]}-{short_id(row.id)}"
+
+
+class NestedSteps:
+    """Create and update of resources that are stacks, as steps of their parent."""
+
+    def __init__(self, run: StackRun, steps: Steps) -> None:
+        self.run, self.steps = run, steps
+
+    def create(self, row: Resource, wanted: Wanted) -> Work:
+        return self.steps.guarded(row, "CREATE", lambda: self._through_phases(row, wanted, "CREATE"))
+
+    def update(self, row: Resource, wanted: Wanted) -> Work:
+        return self.steps.guarded(row, "UPDATE", lambda: self._through_phases(row, wanted, "UPDATE"))
+
+    async def _through_phases(self, row: Resource, wanted: Wanted, action: str) -> None:
+        going_on = row.state == (action, IN_PROGRESS) and row.physical_id is not None
+        if going_on and row.data.get("phase_of") == wanted.fingerprint:
+            await self._wait(row)  # an earlier holder of the operation had got this far
+        present = await self._present_template(row)
+        plan = await child_plan(self.run, row, wanted, present)
+        row.data.update(plan.notes)
+        row.data["phase_of"] = wanted.fingerprint
+        if action == "CREATE":
+            wanted.write_to(row)
+        for phase in plan.phases:
+            if not await self._is_there(row, wanted, phase):
+                await self._submit(row, wanted, phase, action)
+                await self._wait(row)
+            if phase.pause_seconds:
+                self.run.note_wait(row, f"the pause of {phase.pause_seconds:g} s between two batches")
+                await self.run.pause(row, phase.pause_seconds)
+        row.data.pop("phase_of", None)
+        wanted.write_to(row)
+        self.run.forget_attributes(row)
+        self.steps.end(row, action, whole=True)
+
+    async def _present_template(self, row: Resource) -> Mapping[str, Any] | None:
+        if row.physical_id is None:
+            return None
+        child = await load_child(self.run, row)
+        if child is None:
+            return None
+        found: Mapping[str, Any] = child.template.raw
+        return found
+
+    async def _is_there(self, row: Resource, wanted: Wanted, phase: Phase) -> bool:
+        """Whether the creation that was interrupted made just this, so that nothing is left to do."""
+        if row.action != "CREATE" or row.physical_id is None:
+            return False
+        child = await load_child(self.run, row)
+        if child is None or child.stack.state != ("CREATE", COMPLETE):
+            return False
+        definition = child_definition(self.run, wanted, phase)
+        return bool(
+            child.definition.template == definition.template
+            and child.definition.environment.get("parameters") == definition.environment.get("parameters")
+        )
+
+    async def _submit(self, row: Resource, wanted: Wanted, phase: Phase, action: str) -> None:
+        """Write the intent of the row and the child's operation in one commit, then ring."""
+        run = self.run
+        template = load(phase.template, wanted.kind.name, limits_of(run.parts))
+        definition = child_definition(run, wanted, phase)
+        child = None
+        if row.physical_id is not None:
+            identity = row.physical_id
+            child = await run.parts.database.read(lambda c: get_stack(c, identity))
+        if child is None or child.deleted_at is not None:
+            await self._check_limits(len(template.resources))
+            child = self._new_child(row, template.description)
+            row.physical_id = child.id
+            request = self._request()
+            change = _Submitted(
+                lambda c: create_stack(c, run.parts.vault, child, definition, request, _first(run))
+            )
+        else:
+            request = self._request()
+            verb = "ROLLBACK" if run.operation.action == "ROLLBACK" else "UPDATE"
+            identity = child.id
+            change = _Submitted(
+                lambda c: update_stack(c, run.parts.vault, identity, definition, request, action=verb)[1]
+            )
+        run.scribe.change(change)
+        await self.steps.begin(row, action, announce=row.state != (action, IN_PROGRESS))
+        await change.tell(run, child.id)
+
+    async def _check_limits(self, more: int) -> None:
+        settings = self.run.parts.settings.engine
+        if self.run.stack.depth + 1 > settings.max_nested_stack_depth:
+            raise RequestLimitExceeded(f"Recursion depth exceeds {settings.max_nested_stack_depth}.")
+        if settings.max_resources_per_stack >= 0:
+            root = self.run.stack.root_id
+            there = await self.run.parts.database.read(lambda c: count_resources_of_tree(c, root))
+            if there + more > settings.max_resources_per_stack:
+                raise RequestLimitExceeded(
+                    f"The stack would have {there + more} resources; at most "
+                    f"{settings.max_resources_per_stack} are allowed (max_resources_per_stack)."
+                )
+
+    def _new_child(self, row: Resource, description: str) -> Stack:
+        parent = self.run.stack
+        return Stack(
+            id=new_id(),
+            name=child_name(parent, row),
+            project_id=parent.project_id,
+            user_id=parent.user_id,
+            user_name=parent.user_name,
+            owner_id=parent.id,
+            root_id=parent.root_id,
+            parent_resource=row.name,
+            depth=parent.depth + 1,
+            action="CREATE",
+            status=IN_PROGRESS,
+            status_reason="",
+            definition_id="",
+            previous_definition_id=None,
+            operation_id=None,
+            credentials_id=parent.credentials_id,
+            user_project_id=parent.user_project_id,
+            description=description,
+            tags=[],
+            timeout_mins=parent.timeout_mins,
+            disable_rollback=True,
+            created_at=utcnow(),
+            updated_at=None,
+            deleted_at=None,
+        )
+
+    def _request(self) -> Request:
+        operation = self.run.operation
+        return Request(operation.requested_by, operation.request_id, deadline=operation.deadline_at)
+
+    async def _wait(self, row: Resource) -> None:
+        await wait_for_child(self.run, row)
+
+    # Suspend, resume, check of the child
+
+    async def act(self, row: Resource, action: str) -> None:
+        """Have the nested stack do the same action, and wait for it."""
+        await act_on_child(self.run, row, action)
+
+
+def _first(run: StackRun) -> str:
+    return "CREATE" if run.operation.action != "ADOPT" else "ADOPT"
+
+
+class _Submitted:
+    """A change on a child stack whose refusal must not undo what is written beside it."""
+
+    def __init__(self, change: Any) -> None:
+        self._change = change
+        self.operation: str | None = None
+        self.error: Exception | None = None
+
+    def __call__(self, connection: Connection) -> None:
+        self.operation, self.error = None, None
+        savepoint = connection.begin_nested()
+        try:
+            self.operation = self._change(connection)
+            savepoint.commit()
+        except (StackGone, ActionNotAllowed) as error:
+            savepoint.rollback()
+            self.error = error
+
+    async def tell(self, run: StackRun, child_id: str) -> None:
+        """Ring for the child's operation. Raises what refused it."""
+        if self.error is not None:
+            raise self.error
+        if self.operation is not None:
+            await run.parts.bus.announce(SUPERSEDED_TOPIC, child_id)
+            await run.parts.bus.ring(OPERATIONS_TOPIC, self.operation)
+
+
+async def wait_for_child(run: StackRun, row: Resource) -> None:
+    """Wait until the nested stack does nothing any more. Raises StepFailed with its root cause."""
+    identity = row.physical_id or ""
+    while True:
+        child = await run.parts.database.read(lambda c: get_stack(c, identity))
+        if child is None or child.deleted_at is not None:
+            return
+        if child.status != IN_PROGRESS:
+            if child.status == COMPLETE:
+                row.waiting = None
+                return
+            raise nested_failed(row.name, child.status_reason)
+        run.note_wait(row, f"the nested stack {child.name}")
+        await run.pause(row, POLL_SECONDS)
+
+
+async def act_on_child(run: StackRun, row: Resource, action: str) -> None:
+    """Write an action of the nested stack, ring, wait. A child that is gone needs nothing."""
+    if row.physical_id is None:
+        return
+    identity, operation = row.physical_id, run.operation
+    request = Request(operation.requested_by, operation.request_id, deadline=operation.deadline_at)
+    change = _Submitted(lambda c: act_on_stack(c, identity, action, request)[1])
+    await run.scribe.change(change)
+    if isinstance(change.error, StackGone):
+        return
+    await change.tell(run, identity)
+    await wait_for_child(run, row)
+
+
+async def delete_child(run: StackRun, row: Resource) -> None:
+    await act_on_child(run, row, "DELETE")
+
+
+async def load_child(loaded: LoadedStack, row: Resource) -> LoadedStack | None:
+    """The nested stack of a row, loaded with the same cloud; None when it is gone."""
+    from .loaded import LoadedStack as Loaded
+
+    parts, identity = loaded.parts, row.physical_id or ""
+
+    def query(connection: Connection) -> tuple[Stack, Definition, list[Resource]] | None:
+        stack = get_stack(connection, identity)
+        if stack is None or stack.deleted_at is not None:
+            return None
+        definition = load_definition(connection, parts.vault, stack.definition_id)
+        if definition is None:
+            return None
+        return stack, definition, list_resources(connection, parts.vault, identity)
+
+    found = await parts.database.read(query)
+    if found is None:
+        return None
+    stack, definition, rows = found
+    return Loaded(parts, stack, definition, rows, loaded.known_cloud, (*loaded.identity.path, row.name))
+
+
+async def nested_attribute(
+    loaded: LoadedStack, row: Resource, kind: Kind, attribute: str, path: Sequence[Value]
+) -> Value:
+    """An attribute of a resource that is a stack: of a group's members, or an output."""
+    child = await load_child(loaded, row)
+    if child is None:
+        return None
+    if attribute == "show":
+        return {
+            "id": child.stack.id,
+            "stack_name": child.stack.name,
+            "stack_status": f"{child.stack.action}_{child.stack.status}",
+            "stack_status_reason": child.stack.status_reason,
+        }
+    if kind.declared.name in GROUPS:
+        return await group_attribute(child, row, attribute, path)
+    if attribute.startswith("resource."):
+        name = attribute.removeprefix("resource.")
+        if name not in child.current:
+            return None
+        return await child.read_attribute(name, str(path[0]), path[1:]) if path else child.reference(name)
+    output = child.template.outputs.get(attribute)
+    if output is None or child.scope.is_enabled(output) is False:
+        return None
+    return select_path(await child.resolve(output.value), path)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every operation of one engine shares."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from samovar.clients import PasswordCredentials
+from samovar.config import Settings
+from samovar.database import Database
+from samovar.messaging import Bus
+from samovar.orchestration.resources.behaviour import Behaviour
+from samovar.orchestration.resources.behaviours import behaviour_of
+from samovar.orchestration.templates.nodes import Sandbox
+
+from .deferred import CloudFor
+from .definitions import Definition
+from .limits import ServiceLimits
+from .vault import Vault
+
+T = TypeVar("T")
+REMEMBERED = 32
+
+
+@dataclass(slots=True)
+class Parts:
+    """The database, the bus, the settings, the ways into clouds; handed to whoever does the work.
+
+    `endpoint` is the public URL of the native API without version, ``http://127.0.0.1:9090/heat-api``;
+    `cfn_endpoint` that of the CloudFormation API; `auth_url` Identity's as servers are told it.
+    """
+
+    database: Database
+    bus: Bus
+    settings: Settings
+    vault: Vault
+    cloud_for: CloudFor
+    trustee: PasswordCredentials | None = None
+    stack_domain_admin: PasswordCredentials | None = None
+    stack_domain_id: str = ""
+    endpoint: str = ""
+    cfn_endpoint: str = ""
+    auth_url: str = ""
+    behaviour_of: Callable[[str], Behaviour] = behaviour_of
+    limits: ServiceLimits = field(default_factory=ServiceLimits)
+    sandbox: Sandbox | None = None
+    _read: OrderedDict[str, Any] = field(default_factory=OrderedDict)
+
+    def remember(self, definition: Definition, read: Callable[[], T]) -> T:
+        """What `read` makes of a definition, kept for the few definitions that were used last."""
+        if definition.id in self._read:
+            self._read.move_to_end(definition.id)
+            found: T = self._read[definition.id]
+            return found
+        made = self._read[definition.id] = read()
+        while len(self._read) > REMEMBERED:
+            self._read.popitem(last=False)
+        return made

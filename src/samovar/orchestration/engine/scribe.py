@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scribe of one operation: gathers what its running resources want written into few commits.
+
+    resource a  done  ─┐
+    resource b  start ─┼─ one change: guard(epoch) · insert · update · delete · events ─▶ journal
+    resource c  start ─┘
+
+Every change is fenced by the lease's epoch. A change also looks whether a newer operation of the
+stack has come; `on_superseded` is then called once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from samovar.database import Database, DatabaseUnavailable
+from samovar.database.leases import LeaseLost, guard
+
+from .events import insert_events, prune_events
+from .rows import Resource
+from .tables import operations, resources, stacks
+from .vault import Vault
+
+log = logging.getLogger(__name__)
+RETRY_SECONDS = 0.5
+
+Extra = Callable[[Connection], None]
+
+_COLUMNS = (
+    "type",
+    "action",
+    "status",
+    "status_reason",
+    "physical_id",
+    "operation_id",
+    "fingerprint",
+    "definition",
+    "properties",
+    "data",
+    "secrets",
+    "metadata",
+    "requires",
+    "replaces",
+    "replaced_by",
+    "waiting",
+    "updated_at",
+)
+_STATE_COLUMNS = ("action", "status", "status_reason", "operation_id", "physical_id", "waiting", "updated_at")
+_update_whole = (
+    update(resources)
+    .where(resources.c.id == bindparam("row_id"))
+    .values({name: bindparam(f"new_{name}") for name in _COLUMNS})
+)
+_update_state = (
+    update(resources)
+    .where(resources.c.id == bindparam("row_id"))
+    .values({name: bindparam(f"new_{name}") for name in _STATE_COLUMNS})
+)
+_newest_operation = select(stacks.c.operation_id).where(stacks.c.id == bindparam("stack"))
+
+
+class Durable:
+    """Awaited, it ends when a batch is committed. A waiter that is cancelled does not disturb others."""
+
+    __slots__ = ("_done",)
+
+    def __init__(self, done: asyncio.Future[None]) -> None:
+        self._done = done
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return asyncio.shield(self._done).__await__()
+
+
+@dataclass(slots=True)
+class _Batch:
+    done: asyncio.Future[None]
+    durable: Durable
+    inserts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    whole: dict[str, dict[str, Any]] = field(default_factory=dict)
+    state: dict[str, dict[str, Any]] = field(default_factory=dict)
+    deletes: dict[str, None] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    extras: list[Extra] = field(default_factory=list)
+
+
+class Scribe:
+    """Writes for one claimed operation. Every method that records returns what to await for durability."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        *,
+        stack_id: str,
+        operation_id: str,
+        epoch: int,
+        max_events: int,
+        on_superseded: Callable[[], None] = lambda: None,
+        on_lost: Callable[[BaseException], None] = lambda _error: None,
+    ) -> None:
+        self._database, self._vault = database, vault
+        self.stack_id, self.operation_id, self.epoch = stack_id, operation_id, epoch
+        self._max_events = max_events
+        self._on_superseded, self._on_lost = on_superseded, on_lost
+        self._batch: _Batch | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._since_prune = 0
+
+    def insert(self, row: Resource) -> Durable:
+        batch = self._open()
+        batch.inserts[row.id] = self._values(row) | {
+            "id": row.id,
+            "stack_id": row.stack_id,
+            "name": row.name,
+            "created_at": row.created_at,
+        }
+        return batch.durable
+
+    def save(self, row: Resource) -> Durable:
+        """Write everything about a row."""
+        batch = self._open()
+        values = self._values(row)
+        if row.id in batch.inserts:
+            batch.inserts[row.id].update(values)
+        else:
+            batch.state.pop(row.id, None)
+            batch.whole[row.id] = _bound(row.id, values)
+        return batch.durable
+
+    def save_state(self, row: Resource) -> Durable:
+        """Write only the state of a row: its action, status, reason, physical id and wait."""
+        batch = self._open()
+        values = {name: getattr(row, name) for name in _STATE_COLUMNS}
+        if row.id in batch.inserts:
+            batch.inserts[row.id].update(values)
+        elif row.id in batch.whole:
+            batch.whole[row.id].update(_bound(row.id, values))
+        else:
+            batch.state[row.id] = _bound(row.id, values)
+        return batch.durable
+
+    def delete(self, row: Resource) -> Durable:
+        batch = self._open()
+        batch.deletes[row.id] = None
+        return batch.durable
+
+    def event(self, values: dict[str, Any]) -> Durable:
+        batch = self._open()
+        batch.events.append(values)
+        return batch.durable
+
+    def change(self, extra: Extra) -> Durable:
+        """Write something else in the same commit, after the rows."""
+        batch = self._open()
+        batch.extras.append(extra)
+        return batch.durable
+
+    async def flush(self) -> None:
+        """Wait until everything recorded so far is durable."""
+        while self._task is not None:
+            await asyncio.shield(self._task)
+
+    def _open(self) -> _Batch:
+        if self._batch is None:
+            loop = asyncio.get_running_loop()
+            done = loop.create_future()
+            self._batch = _Batch(done, Durable(done))
+            self._batch.done.add_done_callback(_looked_at)
+            if self._task is None:
+                self._task = loop.create_task(self._run(), name=f"scribe {self.operation_id}")
+        return self._batch
+
+    async def _run(self) -> None:
+        try:
+            while self._batch is not None:
+                # What became free by this batch's news gets to say its intent in the same commit.
+                for _ in range(3):
+                    await asyncio.sleep(0)
+                batch, self._batch = self._batch, None
+                try:
+                    newest = await self._write(batch)
+                except Exception as error:
+                    batch.done.set_exception(error)
+                    self._on_lost(error)
+                else:
+                    batch.done.set_result(None)
+                    if newest != self.operation_id:
+                        self._on_superseded()
+        finally:
+            self._task = None
+
+    async def _write(self, batch: _Batch) -> str | None:
+        self._since_prune += len(batch.events)
+        prune = self._since_prune > max(200, self._max_events // 4)
+        if prune:
+            self._since_prune = 0
+
+        def apply(connection: Connection) -> str | None:
+            guard(connection, operations, self.operation_id, self.epoch)
+            if batch.inserts:
+                connection.execute(insert(resources), list(batch.inserts.values()))
+            if batch.whole:
+                connection.execute(_update_whole, list(batch.whole.values()))
+            if batch.state:
+                connection.execute(_update_state, list(batch.state.values()))
+            if batch.deletes:
+                connection.execute(
+                    delete(resources).where(resources.c.id == bindparam("row_id")),
+                    [{"row_id": identity} for identity in batch.deletes],
+                )
+            insert_events(connection, batch.events)
+            if prune:
+                prune_events(connection, self.stack_id, self._max_events)
+            for extra in batch.extras:
+                extra(connection)
+            found: str | None = connection.execute(_newest_operation, {"stack": self.stack_id}).scalar()
+            return found
+
+        while True:
+            try:
+                return await self._database.write(apply)
+            except DatabaseUnavailable as error:
+                # Nothing is lost while we wait: the work is described in `batch`. When another engine has
+                # taken over meanwhile, the guard refuses this write.
+                log.warning("operation %s waits for the database: %s", self.operation_id, error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _values(self, row: Resource) -> dict[str, Any]:
+        values = {name: getattr(row, name) for name in _COLUMNS}
+        values["secrets"] = self._vault.seal(row.secrets) if row.secrets else None
+        return values
+
+
+def _bound(row_id: str, values: dict[str, Any]) -> dict[str, Any]:
+    return {"row_id": row_id} | {f"new_{name}": value for name, value in values.items()}
+
+
+def _looked_at(future: asyncio.Future[None]) -> None:
+    if not future.cancelled():
+        future.exception()
+
+
+__all__ = ["LeaseLost", "Scribe"]

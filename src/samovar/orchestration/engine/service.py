@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine: claims operations, holds their leases, runs them, and gives them up when told to stop.
+
+    doorbell ─┐                       ┌─ renews every lease
+    sweeper ──┴─▶ claim ─▶ Execution ─┴─ ends: rings for the stack's next operation
+
+The doorbell only saves time: the sweeper finds what no bell told of, and what a dead engine held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import Connection, insert, select, update
+
+from samovar.database import DatabaseUnavailable, new_id, utcnow
+from samovar.database.leases import LeaseLost, claim, release, renew
+from samovar.messaging import Subscription
+
+from .execution import Execution
+from .parts import Parts
+from .requests import FINISHED_TOPIC, OPERATIONS_TOPIC, SIGNALS_TOPIC, SUPERSEDED_TOPIC
+from .rows import RUNNING
+from .store import claimable_operations, get_operation, next_operation
+from .tables import engines, operations
+
+log = logging.getLogger(__name__)
+CLAIM_BATCH = 64
+REPORT_SECONDS = 60
+
+
+@dataclass(slots=True)
+class _Held:
+    execution: Execution
+    task: asyncio.Task[None]
+    epoch: int
+    depth: int
+    stack_id: str
+
+
+class Service:
+    """One engine. Several, in one process or in many, share the work through the database."""
+
+    def __init__(self, parts: Parts, *, host: str = "", workers: int | None = None) -> None:
+        self.parts = parts
+        self.id = new_id()
+        self.host = host or socket.gethostname()
+        self._workers = workers or parts.settings.engine.num_engine_workers
+        self._lease = parts.settings.engine.lease_seconds
+        self._held: dict[str, _Held] = {}
+        self._claiming = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._subscriptions: list[Subscription] = []
+        self._finishing: set[asyncio.Task[None]] = set()
+        self._draining = False
+
+    async def start(self) -> None:
+        """Report for duty, listen for the bell, and look for work that is there already."""
+        await self.parts.database.write(self._report_for_duty)
+        bus = self.parts.bus
+        self._subscriptions = [
+            bus.listen(OPERATIONS_TOPIC, self._called),
+            bus.listen(SUPERSEDED_TOPIC, self._superseded),
+            bus.listen(FINISHED_TOPIC, self._child_finished),
+            bus.listen(SIGNALS_TOPIC, self._signalled),
+        ]
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._sweep()), loop.create_task(self._renew())]
+
+    async def stop(self, grace: float = 0.0) -> None:
+        """Take no new work; let what runs go on for `grace` seconds; give the rest back for others."""
+        self._draining = True
+        for subscription in self._subscriptions:
+            subscription.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        running = [held.task for held in self._held.values()]
+        if running and grace > 0:
+            await asyncio.wait(running, timeout=grace)
+        for held in tuple(self._held.values()):
+            held.task.cancel()
+        await asyncio.gather(*(held.task for held in tuple(self._held.values())), return_exceptions=True)
+        if self._finishing:
+            await asyncio.gather(*self._finishing, return_exceptions=True)
+        await self.parts.database.write(
+            lambda connection: connection.execute(
+                update(engines).where(engines.c.id == self.id).values(stopped_at=utcnow())
+            )
+        )
+
+    @property
+    def busy(self) -> int:
+        """How many operations it holds."""
+        return len(self._held)
+
+    async def _called(self, ids: Sequence[str]) -> None:
+        await self._claim(ids)
+
+    async def _superseded(self, stack_ids: Sequence[str]) -> None:
+        for held in tuple(self._held.values()):
+            if held.stack_id in stack_ids:
+                held.execution.superseded()
+
+    async def _child_finished(self, stack_ids: Sequence[str]) -> None:
+        for held in tuple(self._held.values()):
+            held.execution.child_finished(stack_ids)
+
+    async def _signalled(self, resource_ids: Sequence[str]) -> None:
+        for held in tuple(self._held.values()):
+            await held.execution.signalled(resource_ids)
+
+    async def _sweep(self) -> None:
+        pause = max(0.05, self._lease / 3)
+        reported = utcnow()
+        while True:
+            try:
+                await self._claim(None)
+                for held in tuple(self._held.values()):
+                    held.execution.look_around()
+                if utcnow() - reported > datetime.timedelta(seconds=REPORT_SECONDS):
+                    reported = utcnow()
+                    await self.parts.database.write(self._report)
+            except DatabaseUnavailable as error:
+                log.warning("the engine waits for the database: %s", error)
+            except Exception:
+                log.exception("the sweeper stumbled and goes on")
+            await asyncio.sleep(pause)
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease / 4)
+            held = {identity: item.epoch for identity, item in self._held.items()}
+            if not held:
+                continue
+            try:
+                lost = await self.parts.database.write(partial(self._renew_all, held=held))
+            except DatabaseUnavailable as error:
+                log.warning("leases could not be renewed: %s", error)
+                continue
+            for identity in lost:
+                item = self._held.get(identity)
+                if item is not None:
+                    log.warning("operation %s was taken over by another engine", identity)
+                    item.task.cancel()
+
+    def _renew_all(self, connection: Connection, held: dict[str, int]) -> list[str]:
+        lost = []
+        for identity, epoch in held.items():
+            try:
+                renew(connection, operations, identity, epoch, self._lease)
+            except LeaseLost:
+                lost.append(identity)
+        return lost
+
+    async def _claim(self, ids: Sequence[str] | None) -> None:
+        if self._draining:
+            return
+        async with self._claiming:
+            now = utcnow()
+            found = await self.parts.database.read(lambda c: claimable_operations(c, now, CLAIM_BATCH, ids))
+            # Nested operations are always taken: their parents, who hold a place, wait for them.
+            roots = sum(1 for held in self._held.values() if held.depth == 0)
+            wanted = []
+            for identity, depth in found:
+                if identity in self._held:
+                    continue
+                if depth == 0:
+                    if roots >= self._workers:
+                        continue
+                    roots += 1
+                wanted.append(identity)
+            if not wanted:
+                return
+            claimed = await self.parts.database.write(lambda c: self._claim_all(c, wanted))
+            for identity, depth, stack_id, epoch in claimed:
+                self._run(identity, depth, stack_id, epoch)
+
+    def _claim_all(self, connection: Connection, wanted: Sequence[str]) -> list[tuple[str, int, str, int]]:
+        claimed = []
+        now = utcnow()
+        for identity in [i for i, _ in claimable_operations(connection, now, len(wanted), wanted)]:
+            epoch = claim(connection, operations, identity, self.id, self._lease)
+            operation = get_operation(connection, identity) if epoch is not None else None
+            if epoch is None or operation is None:
+                continue
+            connection.execute(
+                update(operations)
+                .where(operations.c.id == identity)
+                .values(status=RUNNING, started_at=operation.started_at or now)
+            )
+            claimed.append((identity, operation.depth, operation.stack_id, epoch))
+        return claimed
+
+    def _run(self, identity: str, depth: int, stack_id: str, epoch: int) -> None:
+        execution = Execution(self.parts, identity, stack_id, epoch)
+        task = asyncio.get_running_loop().create_task(execution.run(), name=f"operation {identity}")
+        self._held[identity] = _Held(execution, task, epoch, depth, stack_id)
+        task.add_done_callback(partial(self._ended, identity))
+
+    def _ended(self, identity: str, task: asyncio.Task[None]) -> None:
+        held = self._held.pop(identity)
+        if not task.cancelled() and task.exception() is not None:
+            error = task.exception()
+            if isinstance(error, LeaseLost):
+                log.warning("operation %s goes on in another engine", identity)
+            else:
+                log.error(
+                    "operation %s stopped unexpectedly and will be tried again", identity, exc_info=error
+                )
+        work = asyncio.get_running_loop().create_task(self._afterwards(identity, held))
+        self._finishing.add(work)
+        work.add_done_callback(self._finishing.discard)
+
+    async def _afterwards(self, identity: str, held: _Held) -> None:
+        finished = held.execution.finished
+        try:
+            if not finished:
+                pause = 0.0 if self._draining else self._lease
+                await self.parts.database.write(lambda c: self._give_back(c, identity, held.epoch, pause))
+                return
+            await self.parts.bus.announce(FINISHED_TOPIC, held.stack_id)
+            following = await self.parts.database.read(lambda c: next_operation(c, held.stack_id))
+            if following is not None:
+                await self.parts.bus.ring(OPERATIONS_TOPIC, following)
+        except DatabaseUnavailable as error:
+            log.warning("after operation %s: %s", identity, error)
+
+    def _give_back(self, connection: Connection, identity: str, epoch: int, pause: float) -> None:
+        """Let another engine have it: at once when draining, after a pause when it failed here."""
+        if pause <= 0:
+            release(connection, operations, identity, epoch)
+
+    def _report_for_duty(self, connection: Connection) -> None:
+        now = utcnow()
+        connection.execute(
+            insert(engines).values(
+                id=self.id, host=self.host, interval=REPORT_SECONDS, created_at=now, reported_at=now
+            )
+        )
+
+    def _report(self, connection: Connection) -> None:
+        connection.execute(update(engines).where(engines.c.id == self.id).values(reported_at=utcnow()))
+
+
+def engines_on_duty(connection: Connection) -> list[dict[str, object]]:
+    """Every engine that ever reported and has not been forgotten, newest first."""
+    rows = connection.execute(select(engines).order_by(engines.c.created_at.desc())).mappings()
+    return [dict(row) for row in rows]

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A loaded stack that is being worked on: with the scribe of its operation, deadlines, wakes and waits."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from samovar.clients import Cloud, CloudError, CloudUnreachable
+from samovar.database import utcnow
+from samovar.orchestration.resources.behaviour import Waiting
+
+from .definitions import Definition
+from .failures import TimedOut
+from .loaded import LoadedStack
+from .parts import Parts
+from .rows import Operation, Resource, Stack
+from .scribe import Scribe
+from .store import resource_of
+from .tables import resources
+
+T = TypeVar("T")
+FIRST_PAUSES = (0.05, 0.1, 0.2)
+LONGEST_PAUSE = 5.0
+GROWTH = 1.25
+SERVER_ERROR_TRIES = 4
+
+
+class StackRun(LoadedStack):
+    """One stack under one operation. Only what holds the operation's lease may have one."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        stack: Stack,
+        operation: Operation,
+        definition: Definition,
+        rows: Sequence[Resource],
+        scribe: Scribe,
+        cloud: Cloud | None = None,
+        path: Sequence[str] = (),
+    ) -> None:
+        super().__init__(parts, stack, definition, rows, cloud, path)
+        self.operation, self.scribe = operation, scribe
+        self.abort_reason: str | None = None
+        self.unsupported_checks = False
+        self._wakes: dict[str, asyncio.Event] = {}
+        self._waiters: dict[str, asyncio.Task[Any]] = {}
+
+    async def keep(self, row: Resource) -> None:
+        row.updated_at = utcnow()
+        await self.scribe.save(row)
+
+    async def fresh_row_by_reference(self, reference: str) -> Resource | None:
+        """The row as another process may have changed it: signals are taken by whoever hears them."""
+        row = await super().fresh_row_by_reference(reference)
+        if row is None:
+            return None
+        await self.reload(row)
+        return row
+
+    async def reload(self, row: Resource) -> None:
+        """Read a row's metadata and data again."""
+        query = resources.select().where(resources.c.id == row.id)
+        found = await self.parts.database.read(lambda c: c.execute(query).mappings().first())
+        if found is not None:
+            fresh = resource_of(found, self.parts.vault)
+            row.metadata, row.data, row.secrets = fresh.metadata, fresh.data, fresh.secrets
+
+    def leave_waits_of_children(self) -> None:
+        """Break off the waits for nested stacks; the operation that comes next goes on with them."""
+        for row_id, task in tuple(self._waiters.items()):
+            row = self.rows.get(row_id)
+            if row is not None and self.kind_of_row(row).nested:
+                task.cancel()
+
+    # Waking what waits
+
+    def wake(self, row_id: str | None = None) -> None:
+        """Let the waits of a row (None: of every row) look again at once."""
+        for identity, event in self._wakes.items():
+            if row_id is None or identity == row_id:
+                event.set()
+
+    async def pause(self, row: Resource, seconds: float) -> None:
+        """Wait until woken, at most `seconds` and never past the deadline. Raises TimedOut."""
+        left = (self.operation.deadline_at - utcnow()).total_seconds()
+        if left <= 0:
+            raise TimedOut("Timed out")
+        event = self._wakes.setdefault(row.id, asyncio.Event())
+        event.clear()
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiters[row.id] = task
+        try:
+            async with asyncio.timeout(min(seconds, left)):
+                await event.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._wakes.pop(row.id, None)
+            self._waiters.pop(row.id, None)
+
+    # Waiting for the cloud
+
+    async def until_done(
+        self, row: Resource, ask: Callable[[], Awaitable[Waiting | None]], service: str | None
+    ) -> None:
+        """Ask again and again, with growing pauses, until nothing is left to wait for."""
+        tries = 0
+        while True:
+            waiting = await self.persist(row, ask, service)
+            if waiting is None:
+                break
+            self.note_wait(row, waiting.for_what)
+            if tries < len(FIRST_PAUSES):
+                seconds = min(FIRST_PAUSES[tries], waiting.seconds)
+            else:
+                seconds = min(
+                    waiting.seconds * GROWTH ** (tries - len(FIRST_PAUSES)),
+                    max(LONGEST_PAUSE, waiting.seconds),
+                )
+            tries += 1
+            await self.pause(row, seconds)
+        row.waiting = None
+
+    def note_wait(self, row: Resource, for_what: str) -> None:
+        """Make a wait visible: for what, since when, until when."""
+        if row.waiting is not None and row.waiting["for"] == for_what:
+            return
+        row.waiting = {
+            "for": for_what,
+            "since": _second(utcnow()),
+            "until": _second(self.operation.deadline_at),
+        }
+        self.scribe.save_state(row)
+
+    async def persist(
+        self,
+        row: Resource,
+        ask: Callable[[], Awaitable[T]],
+        service: str | None,
+        *,
+        ambiguous: bool = False,
+    ) -> T:
+        """Ask the cloud, and again while it is only in trouble of its own.
+
+        `ambiguous`: the request makes something, so one whose fate is not known is not repeated here.
+        """
+        tries = 0
+        while True:
+            try:
+                async with self.parts.limits.slot(service):
+                    return await ask()
+            except CloudUnreachable as error:
+                if ambiguous:
+                    raise
+                trouble = f"the {service or 'cloud'} service to answer ({error})"
+            except CloudError as error:
+                if not error.transient or (error.status == 500 and tries >= SERVER_ERROR_TRIES - 1):
+                    raise
+                if ambiguous and error.status != 429 and error.status != 503:
+                    raise
+                trouble = f"the {error.service} service to recover (HTTP {error.status}: {error.message})"
+            tries += 1
+            self.note_wait(row, trouble)
+            await self.pause(row, min(30.0, 0.25 * 2 ** min(tries, 7)))
+
+    @property
+    def signal_users(self) -> Any:
+        from .stack_users import StackUsers
+
+        return StackUsers(self) if self.parts.stack_domain_admin is not None else None
+
+
+def _second(moment: datetime.datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

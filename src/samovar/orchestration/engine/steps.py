@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps of one resource: create, update, delete, and the actions on what exists.
+
+The order is always: intent durable → cloud asked → answer durable. A step that was interrupted is begun
+again by whoever holds the operation next; creating first looks for what it may have made already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from samovar.clients import CloudError, CloudUnreachable
+from samovar.database import utcnow
+from samovar.orchestration.resources.behaviour import Changes, ResourceGone, ResourceInError
+
+from .context import Context
+from .events import STATE_CHANGED, cut, resource_event
+from .failures import StepFailed, TimedOut, step_failed
+from .pursuit import Fatal
+from .rows import COMPLETE, FAILED, IN_PROGRESS, Resource
+from .scribe import LeaseLost
+from .stack_run import StackRun
+from .wanted import Wanted
+
+CREATE_TRIES = 5
+CONFLICT_SECONDS = 60.0
+
+
+class Steps:
+    """What can be done to one resource of a running stack."""
+
+    def __init__(self, run: StackRun) -> None:
+        self.run = run
+        self.scribe = run.scribe
+
+    # Making
+
+    def create(self, row: Resource, wanted: Wanted) -> Coroutine[Any, Any, None]:
+        """Make the object of a row, or go on making it."""
+        interrupted = row.state == ("CREATE", IN_PROGRESS)
+        wanted.write_to(row)
+        return self.guarded(row, "CREATE", lambda: self._create(row, wanted, interrupted))
+
+    async def _create(self, row: Resource, wanted: Wanted, interrupted: bool) -> None:
+        declared = wanted.kind.declared
+        context = self.run.context(row, declared, wanted.values)
+        behaviour = self.run.behaviour(declared)
+        if not interrupted:
+            row.data.update(await behaviour.prepare(context))
+        await self.begin(row, "CREATE", announce=not interrupted)
+        if interrupted and row.physical_id is None:
+            row.physical_id = await self.run.persist(row, lambda: behaviour.find(context), declared.service)
+        for attempt in range(1, CREATE_TRIES + 1):
+            try:
+                if row.physical_id is None:
+                    await self._ask_for_object(row, context, declared.service)
+                await self._progress(row, context, "CREATE", made=True)
+                break
+            except ResourceInError:
+                if attempt == CREATE_TRIES:
+                    raise
+                await self._discard(row, context, declared.service)
+                await self.run.pause(row, 0.5 * 2**attempt)
+        self.end(row, "CREATE")
+
+    async def _ask_for_object(self, row: Resource, context: Context, service: str | None) -> None:
+        """Create until it is known that the object exists: a lost reply is followed by a search."""
+        behaviour = self.run.behaviour(context.type)
+        tries = 0
+        while row.physical_id is None:
+            try:
+                made = await self.run.persist(row, lambda: behaviour.create(context), service, ambiguous=True)
+                row.physical_id = made if made is not None else row.physical_id
+                break
+            except (CloudUnreachable, CloudError) as error:
+                unknown = isinstance(error, CloudUnreachable) or error.status in (500, 502, 504)
+                tries += 1
+                if not unknown or (isinstance(error, CloudError) and tries >= CREATE_TRIES):
+                    raise
+                self.run.note_wait(row, f"the {service or 'cloud'} service to answer ({error})")
+                await self.run.pause(row, min(30.0, 0.25 * 2 ** min(tries, 7)))
+                row.physical_id = await self.run.persist(row, lambda: behaviour.find(context), service)
+        self.scribe.save_state(row)
+
+    async def _discard(self, row: Resource, context: Context, service: str | None) -> None:
+        """Remove an object that went into error, so that another can be made."""
+        behaviour = self.run.behaviour(context.type)
+        await self.run.persist(row, lambda: behaviour.delete(context), service)
+        await self._progress(row, context, "DELETE")
+        row.physical_id = None
+        await self.scribe.save(row)
+
+    # Changing
+
+    def update(self, row: Resource, wanted: Wanted, changes: Changes) -> Coroutine[Any, Any, None]:
+        """Bring the object of a row to other values in place."""
+        return self.guarded(row, "UPDATE", lambda: self._update(row, wanted, changes))
+
+    async def _update(self, row: Resource, wanted: Wanted, changes: Changes) -> None:
+        declared = wanted.kind.declared
+        behaviour = self.run.behaviour(declared)
+        row.definition = {**row.definition, "pending": wanted.values}
+        await self.begin(row, "UPDATE")
+        if changes.metadata:
+            row.metadata = dict(wanted.metadata)
+        context = self.run.context(row, declared, wanted.values)
+        if changes.names or changes.metadata:
+            await self.run.persist(row, lambda: behaviour.update(context, changes), declared.service)
+            await self._progress(row, context, "UPDATE")
+        wanted.write_to(row)
+        self.run.forget_attributes(row)
+        self.end(row, "UPDATE", whole=True)
+
+    def adopt_external(self, row: Resource, wanted: Wanted) -> Coroutine[Any, Any, None]:
+        """Take an object that is there already (external_id) under the stack, and look that it is."""
+        wanted.write_to(row)
+
+        async def adopting() -> None:
+            row.physical_id = wanted.external_id
+            await self.begin(row, "ADOPT")
+            self.end(row, "ADOPT")
+            await self.begin(row, "CHECK")
+            declared = wanted.kind.declared
+            context = self.run.context(row, declared, wanted.values)
+            behaviour = self.run.behaviour(declared)
+            if "check" in declared.handlers:
+                await self.run.persist(row, lambda: behaviour.check(context), declared.service)
+            self.end(row, "CHECK")
+
+        return self.guarded(row, "ADOPT", adopting)
+
+    async def refuse(
+        self, row: Resource, action: str, failure: StepFailed, *, told: str = "", keep_state: bool = False
+    ) -> None:
+        """Record that an action cannot even be begun, and fail."""
+        if keep_state:
+            self.scribe.event(
+                resource_event(row, action=action, status=FAILED, reason=told or failure.reason)
+            )
+        else:
+            self.fail(row, action, failure.reason)
+        await self.scribe.flush()
+        raise failure
+
+    # Removing
+
+    def delete(self, row: Resource) -> Coroutine[Any, Any, None]:
+        """Remove the object of a row, then the row."""
+        return self.guarded(row, "DELETE", lambda: self._delete(row))
+
+    async def _delete(self, row: Resource) -> None:
+        failed = row.status == FAILED
+        uncertain = row.action == "CREATE" and row.physical_id is None
+        await self.begin(row, "DELETE", announce=row.state != ("DELETE", IN_PROGRESS))
+        policy = row.definition.get("deletion_policy", "Delete")
+        kept = policy == "Retain" or row.definition.get("external_id") is not None
+        if not kept:
+            await self._delete_object(row, uncertain, snapshot=policy == "Snapshot" and not failed)
+        row.status, row.status_reason, row.waiting = COMPLETE, STATE_CHANGED, None
+        self.scribe.event(resource_event(row))
+        done = self.scribe.delete(row)
+        self.run.rows.pop(row.id, None)
+        if self.run.current.get(row.name) is row:
+            del self.run.current[row.name]
+        await done
+
+    async def _delete_object(self, row: Resource, uncertain: bool, *, snapshot: bool) -> None:
+        kind = self.run.kind_of_row(row)
+        if kind.nested:
+            from .nested import delete_child
+
+            await delete_child(self.run, row)
+            return
+        context = self.run.context(row, kind.declared)
+        behaviour, service = self.run.behaviour(kind.declared), kind.declared.service
+        if uncertain:
+            row.physical_id = await self.run.persist(row, lambda: behaviour.find(context), service)
+        if row.physical_id is None:
+            return
+        if snapshot:
+            await self.run.persist(row, lambda: behaviour.snapshot(context), service)
+            await self._progress(row, context, "SNAPSHOT")
+        conflict_until = asyncio.get_running_loop().time() + CONFLICT_SECONDS
+        while True:
+            try:
+                await self.run.persist(row, lambda: behaviour.delete(context), service)
+                await self._progress(row, context, "DELETE")
+                return
+            except ResourceGone:
+                return
+            except CloudError as error:
+                if error.not_found:
+                    return
+                if not error.conflict or asyncio.get_running_loop().time() > conflict_until:
+                    raise
+                self.run.note_wait(row, f"what still uses it to go ({error.message})")
+                await self.run.pause(row, 1.0)
+
+    # Acting on what exists
+
+    def act(
+        self, row: Resource, action: str, work: Callable[[], Awaitable[str | None]]
+    ) -> Coroutine[Any, Any, None]:
+        """Run SUSPEND, RESUME, CHECK or SNAPSHOT of one row; `work` may return the reason to show."""
+
+        async def acting() -> None:
+            await self.begin(row, action)
+            reason = await work()
+            self.end(row, action, reason or STATE_CHANGED)
+
+        return self.guarded(row, action, acting)
+
+    async def progress(self, row: Resource, context: Context, action: str) -> None:
+        await self._progress(row, context, action)
+
+    # The frame of every step
+
+    async def guarded(self, row: Resource, action: str, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except asyncio.CancelledError:
+            if self.run.abort_reason is not None:
+                self.fail(row, action, f"{action} aborted ({self.run.abort_reason})")
+            raise
+        except (LeaseLost, Fatal) as error:
+            raise Fatal(error) from error
+        except TimedOut:
+            self.fail(row, action, f"{action} aborted (Timed out)")
+            raise
+        except Exception as error:
+            failure = step_failed(row.name, error)
+            self.fail(row, action, failure.reason)
+            await self.scribe.flush()
+            raise failure from error
+
+    async def begin(self, row: Resource, action: str, *, announce: bool = True) -> None:
+        """Make the intent durable."""
+        row.action, row.status, row.status_reason = action, IN_PROGRESS, STATE_CHANGED
+        row.operation_id, row.updated_at, row.waiting = self.run.operation.id, utcnow(), None
+        done = self.scribe.save(row)
+        if announce:
+            self.scribe.event(resource_event(row))
+        await done
+
+    async def _progress(self, row: Resource, context: Context, action: str, *, made: bool = False) -> None:
+        behaviour = self.run.behaviour(context.type)
+        service = context.type.service
+        first = await self.run.persist(row, lambda: behaviour.progress(context, action), service)
+        if first is None:
+            row.waiting = None
+            return
+        if made:
+            await self.scribe.save_state(row)
+        await self.run.until_done(row, lambda: behaviour.progress(context, action), service)
+
+    def end(self, row: Resource, action: str, reason: str = STATE_CHANGED, *, whole: bool = False) -> None:
+        """Record that the action is complete; whoever runs the graph goes on in the same commit."""
+        row.action, row.status, row.status_reason = action, COMPLETE, reason
+        row.updated_at, row.waiting = utcnow(), None
+        if whole:
+            self.scribe.save(row)
+        else:
+            self.scribe.save_state(row)
+        self.scribe.event(resource_event(row))
+
+    def fail(self, row: Resource, action: str, reason: str) -> None:
+        row.action, row.status, row.status_reason = action, FAILED, cut(reason)
+        row.updated_at, row.waiting = utcnow(), None
+        if row.id not in self.run.rows:
+            return
+        self.scribe.save(row)
+        self.scribe.event(resource_event(row))
+
+
+__all__ = ["StepFailed", "Steps"]

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions about stacks, operations and resources, asked on a connection. Statements are compiled once."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select
+
+from .rows import OPEN, Operation, Resource, Stack
+from .tables import operations, resources, snapshots, stacks
+from .vault import Vault
+
+_stack = select(stacks).where(stacks.c.id == bindparam("wanted"))
+_live_stack = select(stacks).where(
+    stacks.c.project_id == bindparam("project"), stacks.c.live_name == bindparam("name")
+)
+_operation = select(operations).where(operations.c.id == bindparam("wanted"))
+_resources = (
+    select(resources)
+    .where(resources.c.stack_id == bindparam("stack"))
+    .order_by(resources.c.created_at, resources.c.id)
+)
+_children = select(stacks).where(stacks.c.owner_id == bindparam("owner"), stacks.c.deleted_at.is_(None))
+_count_tree = (
+    select(func.count())
+    .select_from(resources.join(stacks, stacks.c.id == resources.c.stack_id))
+    .where(stacks.c.root_id == bindparam("root"), stacks.c.deleted_at.is_(None))
+)
+_older = operations.alias("older")
+
+
+def get_stack(connection: Connection, identity: str) -> Stack | None:
+    """The stack with this id, deleted ones included."""
+    row = connection.execute(_stack, {"wanted": identity}).mappings().first()
+    return None if row is None else Stack.of(row)
+
+
+def find_live_stack(connection: Connection, project_id: str, name: str) -> Stack | None:
+    """The undeleted stack of this name in the project."""
+    row = connection.execute(_live_stack, {"project": project_id, "name": name}).mappings().first()
+    return None if row is None else Stack.of(row)
+
+
+def get_operation(connection: Connection, identity: str) -> Operation | None:
+    row = connection.execute(_operation, {"wanted": identity}).mappings().first()
+    return None if row is None else Operation.of(row)
+
+
+def list_resources(connection: Connection, vault: Vault, stack_id: str) -> list[Resource]:
+    """All rows of a stack, replaced ones included, oldest first."""
+    return [resource_of(row, vault) for row in connection.execute(_resources, {"stack": stack_id}).mappings()]
+
+
+def resource_of(row: Any, vault: Vault) -> Resource:
+    values = dict(row)
+    values["secrets"] = vault.open(values["secrets"]) if values["secrets"] else {}
+    return Resource(**values)
+
+
+def current_rows(rows: Iterable[Resource]) -> dict[str, Resource]:
+    """The row that stands for each name: not replaced, and the newest of those."""
+    current: dict[str, Resource] = {}
+    for row in rows:
+        other = current.get(row.name)
+        if other is None or other.replaced_by is not None or row.replaced_by is None:
+            current[row.name] = row
+    return current
+
+
+def children(connection: Connection, stack_id: str) -> list[Stack]:
+    """The undeleted stacks whose owner is this one."""
+    return [Stack.of(row) for row in connection.execute(_children, {"owner": stack_id}).mappings()]
+
+
+def count_resources_of_tree(connection: Connection, root_id: str) -> int:
+    return int(connection.execute(_count_tree, {"root": root_id}).scalar_one())
+
+
+def count_root_stacks(connection: Connection, project_id: str) -> int:
+    return int(
+        connection.execute(
+            select(func.count())
+            .select_from(stacks)
+            .where(
+                stacks.c.project_id == project_id,
+                stacks.c.owner_id.is_(None),
+                stacks.c.deleted_at.is_(None),
+            )
+        ).scalar_one()
+    )
+
+
+def claimable_operations(
+    connection: Connection, now: datetime.datetime, limit: int, only: Sequence[str] | None = None
+) -> list[tuple[str, int]]:
+    """(id, depth) of open operations that nobody holds and that are the oldest open one of their stack."""
+    older_open = exists().where(
+        _older.c.stack_id == operations.c.stack_id,
+        _older.c.turn < operations.c.turn,
+        _older.c.status.in_(OPEN),
+    )
+    query = (
+        select(operations.c.id, operations.c.depth)
+        .where(
+            operations.c.status.in_(OPEN),
+            or_(operations.c.lease_owner.is_(None), operations.c.lease_expires_at <= now),
+            ~older_open,
+        )
+        .order_by(operations.c.depth.desc(), operations.c.created_at)
+        .limit(limit)
+    )
+    if only is not None:
+        query = query.where(operations.c.id.in_(list(only)))
+    return [(identity, depth) for identity, depth in connection.execute(query)]
+
+
+def next_operation(connection: Connection, stack_id: str) -> str | None:
+    """The oldest open operation of a stack."""
+    return connection.execute(
+        select(operations.c.id)
+        .where(and_(operations.c.stack_id == stack_id, operations.c.status.in_(OPEN)))
+        .order_by(operations.c.turn)
+        .limit(1)
+    ).scalar()
+
+
+def count_snapshots(connection: Connection, stack_id: str) -> int:
+    return int(
+        connection.execute(
+            select(func.count()).select_from(snapshots).where(snapshots.c.stack_id == stack_id)
+        ).scalar_one()
+    )
