@@ -35,7 +35,7 @@ chpasswd: {list: "ada:secret"}
 bootcmd: [echo each-boot]
 runcmd:
 - echo ran as $(id -un) on $(hostname) >> /root/log
-- [sh, -c, "cat /root/log; ls -l /etc/deep/er/file; id ada; hostname -f; cat /etc/timezone"]
+- [sh, -c, "cat /root/log; ls -l /etc/deep/er/file; id ada; hostname -f; cloud-init status; cat /etc/timezone"]
 - exit 3
 mounts: []
 final_message: all done after $UPTIME s
@@ -56,6 +56,7 @@ async def test_cloud_config_leaves_what_it_says(here: Machine) -> None:
         "a\nb\nran as root on db\n",
         "-rw-r----- 1 ada web 8",
         "db.example.org",
+        "status: running",
         "Etc/UTC",
         "WARNING: the cloud-config module mounts is not supported and was left out",
         "WARNING: Failed to run runcmd: exit code 3",
@@ -89,6 +90,13 @@ async def test_what_is_written_to_the_console_gets_there(here: Machine) -> None:
     await here.servers.ensure(one)
     text = await here.says(one.id, "login:")
     assert text.split("running part-001\n")[1].startswith("A\nB\nC\nC\nD\n")
+
+
+async def test_waiting_for_the_end_of_the_boot(here: Machine) -> None:
+    one = spec("(cloud-init status --wait > /root/status) & true")
+    await here.servers.ensure(one)
+    path = here.host.state_dir / "servers" / one.id / "upper/root/root/status"
+    await until(lambda: path.exists() and path.read_text() == "status: done\n")
 
 
 async def test_config_drive_and_files_are_in_place_before_scripts_run(here: Machine) -> None:

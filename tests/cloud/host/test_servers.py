@@ -10,11 +10,13 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from samovar.cloud.host.errors import HostError
 from samovar.cloud.host.launcher import start_time
+from samovar.cloud.host.launching import Launcher
 from samovar.cloud.host.reports import ServerExited
 from samovar.cloud.host.specs import ImageSpec, ServerSpec
 
@@ -232,6 +234,36 @@ async def test_removal_that_was_cut_off_is_finished(tmp_path: Path) -> None:
         assert start_time(pid) == 0
         assert not (tmp_path / "servers" / one.id).exists()
         assert await second.servers.inventory() is not None
+
+
+async def test_many_launchers_at_once_start_one_first_process(here: Machine) -> None:
+    one = spec()
+    first = await here.servers.ensure(one)
+    requests: list[dict[str, Any]] = []
+    launch = here.servers._launcher.launch
+
+    async def recorded(request: dict[str, Any]) -> dict[str, Any]:
+        requests.append(request)
+        return await launch(request)
+
+    here.servers._launcher.launch = recorded  # type: ignore[method-assign]
+    await here.servers.reboot(one.id, hard=True)
+    await here.servers.stop_server(one.id, 10)
+    launchers = [Launcher() for _ in range(3)]
+    started = await asyncio.gather(*(each.launch(requests[0]) for each in launchers for _ in range(2)))
+    for each in launchers:
+        await each.close()
+    assert len({answer["pid"] for answer in started} - {first.pid}) == 1
+    await here.servers.start_server(one.id)
+    assert here.servers._status_of(one.id).pid == started[0]["pid"]
+
+
+async def test_killed_launcher_is_replaced(here: Machine) -> None:
+    await here.servers._launcher.prepare()
+    process = here.servers._launcher._process
+    assert process is not None
+    process.kill()
+    assert (await here.servers.ensure(spec())).state == "running"
 
 
 async def test_unknown_servers_and_images_are_named(here: Machine) -> None:

@@ -238,6 +238,22 @@ SHUTDOWN
     chmod 0755 /usr/local/sbin/poweroff /usr/local/sbin/reboot /usr/local/sbin/shutdown /usr/local/sbin/halt
 }
 
+# What people wait with: `cloud-init status [--wait]`. (An image's own cloud-init is not used, and would not work.)
+status_command() {
+    [ -e /usr/local/bin/cloud-init ] && return
+    mkdir -p /usr/local/bin
+    cat >/usr/local/bin/cloud-init <<'STATUS'
+#!/bin/sh
+[ "$1" = status ] || { echo "cloud-init: here there is only: cloud-init status [--wait]" >&2; exit 2; }
+instance=/var/lib/cloud/instance
+while [ "$2" = --wait ] && [ ! -e "$instance/boot-finished" ]; do sleep 0.2 2>/dev/null || sleep 1; done
+[ -e "$instance/boot-finished" ] || { echo "status: running"; exit 0; }
+[ -e "$instance/failures" ] && { echo "status: error"; exit 1; }
+echo "status: done"
+STATUS
+    chmod 0755 /usr/local/bin/cloud-init
+}
+
 # Secure shell, when somebody has a key for this server and the image has a server for it.
 secure_shell() {
     if [ -x /usr/sbin/dropbear ]; then
@@ -261,8 +277,10 @@ start() {
     mkdir -p "$cloud/instances/$instance/sem"
     rm -rf "$cloud/instance"
     ln -s "instances/$instance" "$cloud/instance"
+    rm -f "$cloud/instance/boot-finished"
     chmod 1777 /tmp
     power_commands
+    status_command
 }
 
 # finish MESSAGE-FILE|"" : the last lines of a boot.

@@ -294,7 +294,10 @@ def enter(request: dict[str, Any], mapped: bool, log: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
     environment |= {"TERM": "linux", "container": "samovar"} | request["environment"]
-    os.execve("/bin/sh", ["sh", "/run/samovar/init"], environment)
+    try:
+        os.execve("/bin/sh", ["sh", "/run/samovar/init"], environment)
+    except FileNotFoundError:
+        raise OSError(errno.ENOENT, "the image has no /bin/sh that runs here") from None
 
 
 def harden(extra: list[str]) -> None:

@@ -31,6 +31,18 @@ class Launcher:
 
     async def launch(self, request: dict[str, Any]) -> dict[str, Any]:
         """Start what ``request`` describes; what the pid file says now. Raises HostError with the reason."""
+        try:
+            try:
+                answer = await self._ask(request)
+            except BrokenPipeError:  # it was killed; asking again is harmless
+                answer = await self._ask(request)
+        except (TimeoutError, OSError):
+            raise HostError("internal", "The launcher of servers does not answer.") from None
+        if "error" in answer:
+            raise HostError("kernel", f"The server could not be started: {answer['error']}.")
+        return answer
+
+    async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         process = await self._running()
         token = next(self._tokens)
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -38,14 +50,9 @@ class Launcher:
         try:
             assert process.stdin is not None
             process.stdin.write(json.dumps(request | {"token": token}).encode() + b"\n")
-            answer = await asyncio.wait_for(future, SECONDS)
-        except (TimeoutError, OSError):
-            raise HostError("internal", "The launcher of servers does not answer.") from None
+            return await asyncio.wait_for(future, SECONDS)
         finally:
             self._waiting.pop(token, None)
-        if "error" in answer:
-            raise HostError("kernel", f"The server could not be started: {answer['error']}.")
-        return answer
 
     async def prepare(self) -> None:
         """Start the process, so that the first server need not wait for it."""
@@ -81,6 +88,7 @@ class Launcher:
                 future = self._waiting.get(answer.pop("token", 0))
                 if future is not None and not future.done():
                     future.set_result(answer)
+        await process.wait()
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(BrokenPipeError())

@@ -70,7 +70,7 @@ class ServerFiles:
 
     def spec(self) -> ServerSpec | None:
         """None: it never got as far as having one."""
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, msgspec.DecodeError):  # empty after a power failure
             return msgspec.json.decode((self.directory / "spec.json").read_bytes(), type=ServerSpec)
         return None
 
@@ -78,7 +78,7 @@ class ServerFiles:
         self._write("spec.json", msgspec.json.encode(spec))
 
     def state(self) -> State:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, msgspec.DecodeError):
             return msgspec.json.decode((self.directory / "state.json").read_bytes(), type=State)
         return State()
 

@@ -14,7 +14,7 @@ import logging
 import os
 import signal
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -167,7 +167,7 @@ class Servers:
         _check(spec)
         async with self._locks[spec.id]:
             files, _ = self._known(spec.id)
-            self._check_image(spec)
+            await asyncio.to_thread(self._images.layers, spec.image)  # before anything is lost
             state = files.state()
             state.renewing, state.wanted, state.layers = True, spec.running, []
             files.save_spec(spec)
@@ -234,7 +234,7 @@ class Servers:
         if not state.layers:
             state.layers = await asyncio.to_thread(self._images.layers, spec.image)
         await self._ensure_namespace(server_id)
-        state.warnings = list(await asyncio.to_thread(files.prepare_boot, spec))
+        state.warnings = list(await asyncio.to_thread(_prepare, files, spec, state.warnings))
         groups = self._limit(spec)
         files.save_state(state)
         request = {
@@ -365,7 +365,7 @@ class Servers:
         if self._files(server_id).exit_reason() == "poweroff":
             return "The server switched itself off.", 0
         if self._cgroups.out_of_memory(server_id):
-            return "The server used up its memory, and its first process was killed.", -9
+            return "The server's first process was killed; the server had used up its memory.", -9
         return "The server's first process was killed.", -9
 
     def _status_of(self, server_id: str) -> ServerStatus:
@@ -416,9 +416,6 @@ class Servers:
             raise HostError("missing", f"There is no server {server_id} on this host.")
         return files, spec
 
-    def _check_image(self, spec: ServerSpec) -> None:
-        self._images.layers(spec.image)
-
     def _soon(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
@@ -465,6 +462,15 @@ class Servers:
         await asyncio.to_thread(self._images.remove, request.id)
         used = [self._files(server_id).state().layers for server_id in self._ids()]
         await asyncio.to_thread(self._images.collect, used)
+
+
+def _prepare(files: ServerFiles, spec: ServerSpec, known: list[str]) -> Sequence[str]:
+    """Under the server's lock: a launcher that a killed agent left behind may just be starting it."""
+    held = launcher.lock(str(files.directory))
+    try:
+        return known if files.running() is not None else files.prepare_boot(spec)
+    finally:
+        os.close(held)
 
 
 def _check(spec: ServerSpec) -> None:
