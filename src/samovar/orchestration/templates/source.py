@@ -88,7 +88,7 @@ def read(
     except (_Refused, yaml.YAMLError, UnicodeError) as error:
         if is_json and not isinstance(error, _Refused):
             return read_data(value, file, diagnostics, limits)
-        builder.report(error, noun)
+        builder.report(error, noun, text)
         return None
     data = {} if data is None else data
     return Tree(data, Places(file, data, marks))
@@ -348,7 +348,7 @@ class _Builder:
             advice = f'Short forms of functions do not exist here: write "{function}" as the key of a map'
         return _Refused("yaml-tag", f"The tag {name[:60]} is not known", event.start_mark, advice)
 
-    def report(self, error: Exception, noun: str) -> None:
+    def report(self, error: Exception, noun: str, source: str) -> None:
         """Turn what stopped the reading into a finding."""
         if isinstance(error, _Refused):
             mark = error.mark
@@ -358,13 +358,20 @@ class _Builder:
         place, text, advice = Place(self.file, 1, 1), str(error), ""
         if isinstance(error, yaml.MarkedYAMLError):
             mark = error.problem_mark or error.context_mark
+            rows = source.splitlines()
+            if error.context_mark is not None and mark.line >= len(rows):
+                mark = error.context_mark  # what began there has no end
+            if (
+                mark is not None
+                and mark.line < len(rows)
+                and rows[mark.line][mark.column : mark.column + 1] == "\t"
+            ):
+                advice = "Indent with spaces, not with tabs"
             if mark is not None:
                 place = Place(self.file, mark.line + 1, mark.column + 1)
             text = " ".join(part for part in (error.context, error.problem) if part)
-            if error.context_mark is not None and error.context_mark is not mark:
+            if not advice and error.context_mark is not None and error.context_mark.line != mark.line:
                 advice = f"It belongs to what starts in line {error.context_mark.line + 1}"
-            if "\\t" in text or "tab" in text.lower().split():
-                advice = "Indent with spaces, not with tabs"
         elif isinstance(error, yaml.reader.ReaderError):
             text = "a character that YAML does not allow"
             if isinstance(error.character, int):
