@@ -357,21 +357,17 @@ class _Builder:
             return
         place, text, advice = Place(self.file, 1, 1), str(error), ""
         if isinstance(error, yaml.MarkedYAMLError):
-            mark = error.problem_mark or error.context_mark
+            text = " ".join(part for part in (error.context, error.problem) if part)
             rows = source.splitlines()
-            if error.context_mark is not None and mark.line >= len(rows):
-                mark = error.context_mark  # what began there has no end
-            if (
-                mark is not None
-                and mark.line < len(rows)
-                and rows[mark.line][mark.column : mark.column + 1] == "\t"
-            ):
-                advice = "Indent with spaces, not with tabs"
+            mark, context = error.problem_mark or error.context_mark, error.context_mark
+            if mark is not None and context is not None and mark.line >= len(rows):
+                mark = context  # what began there has no end
             if mark is not None:
                 place = Place(self.file, mark.line + 1, mark.column + 1)
-            text = " ".join(part for part in (error.context, error.problem) if part)
-            if not advice and error.context_mark is not None and error.context_mark.line != mark.line:
-                advice = f"It belongs to what starts in line {error.context_mark.line + 1}"
+                if mark.line < len(rows) and rows[mark.line][mark.column : mark.column + 1] == "\t":
+                    advice = "Indent with spaces, not with tabs"
+                elif context is not None and context.line != mark.line:
+                    advice = f"It belongs to what starts in line {context.line + 1}"
         elif isinstance(error, yaml.reader.ReaderError):
             text = "a character that YAML does not allow"
             if isinstance(error.character, int):
