@@ -1,20 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cloud in process: the real network service over a host that only remembers, and a small compute twin."""
+"""The local cloud in process: the real network, compute and image services over a host that only remembers."""
 
 import asyncio
+import socket
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+from aiohttp import web
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from samovar.auth import Context
 from samovar.clients import Cloud, InProcess, TokenCredentials
-from samovar.cloud.host.reports import InterfaceReport, Inventory, NetworkReport
-from samovar.cloud.network import Service
+from samovar.cloud.compute import Clouds
+from samovar.cloud.compute import Service as Compute
+from samovar.cloud.host.reports import ImageReport, InterfaceReport, Inventory, NetworkReport, ServerStatus
+from samovar.cloud.image import Service as Image
+from samovar.cloud.network import Service as Network
 from samovar.config import Settings
 from samovar.database import Database
 from samovar.messaging import LocalBus
@@ -23,8 +29,6 @@ from samovar.orchestration.resources.behaviours import Lookup, behaviour_of, res
 from samovar.orchestration.resources.registry import find_type
 from samovar.orchestration.resources.validation import validate_properties
 from samovar.web import Prefixes
-
-from .compute_twin import ComputeTwin
 
 ROOT = "http://cloud:1"
 SERVICES = {
@@ -36,7 +40,10 @@ SERVICES = {
 
 
 class QuietHost:
-    """A host agent that does as it is told, at once."""
+    """A host agent that does as it is told, at once; servers that `fails` names do not start."""
+
+    def __init__(self):
+        self.servers, self.specs, self.did = {}, {}, []
 
     async def hello(self):
         return 1
@@ -58,10 +65,55 @@ class QuietHost:
 
     async def remove_external(self, network_id): ...
 
+    def _state(self, server_id, state):
+        self.servers[server_id] = ServerStatus(id=server_id, state=state, started_at=datetime.now(UTC))
+        return self.servers[server_id]
+
+    async def _make(self, verb, spec):
+        self.did.append(verb)
+        self.specs[spec.id] = spec
+        return self._state(spec.id, "running" if spec.running else "stopped")
+
+    async def ensure_server(self, spec):
+        return await self._make("ensure", spec)
+
+    async def rebuild_server(self, spec):
+        return await self._make("rebuild", spec)
+
+    async def resize_server(self, spec):
+        return await self._make("resize", spec)
+
+    async def stop_server(self, server_id, timeout=10.0):
+        return self._state(server_id, "stopped")
+
+    async def pause_server(self, server_id):
+        return self._state(server_id, "paused")
+
+    async def unpause_server(self, server_id):
+        return self._state(server_id, "running")
+
+    async def remove_server(self, server_id):
+        self.servers.pop(server_id, None)
+
+    async def server_status(self):
+        return list(self.servers.values())
+
+    async def unpack_image(self, spec):
+        return ImageReport(id=spec.id, path="/somewhere", size=0)
+
+    async def open_listener(self, network_id, address="169.254.169.254", port=80):
+        opened = socket.create_server(("127.0.0.1", 0))
+        opened.setblocking(False)
+        return opened
+
+    async def events(self):
+        await asyncio.Event().wait()
+        yield
+
 
 class Tokens:
     async def validate(self, token):
-        return Context(user_id=token, project_id="red", roles=frozenset({"admin"}))
+        return Context(user_id=token, project_id="red", roles=frozenset({"admin", "member"}), token=token)
 
 
 def identity():
@@ -80,35 +132,67 @@ def identity():
     return Starlette(routes=[Route("/v3/auth/tokens", token)])
 
 
-@pytest.fixture
-def compute():
-    return ComputeTwin()
+class Lazy:
+    """An application that is set later."""
+
+    async def __call__(self, scope, receive, send):
+        await self.application(scope, receive, send)
 
 
 @pytest.fixture
-async def network(tmp_path):
-    database = Database(f"sqlite:///{tmp_path / 'network.db'}")
+async def parts(tmp_path):
+    """The services, the host, and the cloud as their clients see it."""
+    database = Database(f"sqlite:///{tmp_path / 'cloud.db'}")
     database.create_tables()
-    service = Service(database, LocalBus(), Settings(state_dir=tmp_path), Tokens(), QuietHost())
-    public = await service.bootstrap("root")
-    await service.start()
-    yield SimpleNamespace(app=service.api().asgi(), public=public)
-    await service.stop()
+    settings, bus, host, world = Settings(state_dir=tmp_path), LocalBus(), QuietHost(), Lazy()
+    transport = InProcess(world)
+
+    def cloud_of(token):
+        return Cloud(f"{ROOT}/identity/v3", TokenCredentials(token), transport=transport)
+
+    network = Network(database, bus, settings, Tokens(), host)
+    compute = Compute(database, bus, settings, Tokens(), Clouds(cloud_of("boss"), cloud_of), host)
+    image = Image(database, settings, Tokens(), allowed_hosts={"127.0.0.1"})
+    apps = {
+        "network": network.api().asgi(),
+        "compute": compute.asgi(),
+        "image": image.api().asgi(),
+        "identity": identity(),
+    }
+    world.application = Prefixes(apps, apps["identity"])
+    public = await network.bootstrap("root")
+    services = (network, image, compute)
+    await compute.bootstrap()
+    built_in = await image.bootstrap("red")
+    for service in services:
+        await service.start()
+    yield SimpleNamespace(cloud=cloud_of("me"), host=host, public=public, built_in=built_in)
+    for service in reversed(services):
+        await service.stop()
     await database.close()
 
 
 @pytest.fixture
-async def cloud(network, compute):
-    apps = {
-        "network": network.app,
-        "identity": identity(),
-        "compute": compute.compute_app(),
-        "image": compute.image_app(),
-    }
-    transport = InProcess(Prefixes(apps, network.app))
-    cloud = Cloud(f"{ROOT}/identity/v3", TokenCredentials("me"), transport=transport)
-    compute.cloud = cloud
-    return cloud
+def cloud(parts):
+    return parts.cloud
+
+
+@pytest.fixture
+async def picture():
+    """The URL of a disk image."""
+
+    async def answer(_request):
+        return web.Response(body=b"\0" * 4096)
+
+    application = web.Application()
+    application.router.add_get("/disk.raw", answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = site._server.sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}/disk.raw"
+    await runner.cleanup()
 
 
 @dataclass
@@ -204,4 +288,12 @@ class Held:
 
 @pytest.fixture
 def held(cloud):
+    return lambda type_name, **given: Held(cloud, type_name, given)
+
+
+@pytest.fixture
+def alone():
+    """Resources in a cloud that has nothing but identity."""
+    transport = InProcess(Prefixes({"identity": identity()}, identity()))
+    cloud = Cloud(f"{ROOT}/identity/v3", TokenCredentials("me"), transport=transport)
     return lambda type_name, **given: Held(cloud, type_name, given)

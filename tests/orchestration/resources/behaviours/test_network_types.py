@@ -98,10 +98,10 @@ async def test_a_port_has_its_addresses_and_groups(held, net, subnet):
     assert await port.attribute("name") == "eth"
 
 
-async def test_a_router_leads_out(held, network, net, subnet):
+async def test_a_router_leads_out(held, parts, net, subnet):
     router = held("OS::Neutron::Router", external_gateway_info={"network": "public"})
     await router.create()
-    assert (await router.attribute("external_gateway_info"))["network_id"] == network.public
+    assert (await router.attribute("external_gateway_info"))["network_id"] == parts.public
     interface = held("OS::Neutron::RouterInterface", router=router.physical_id, subnet=subnet.physical_id)
     reference = await interface.create()
     assert reference == f"{router.physical_id}:subnet_id={subnet.physical_id}"
@@ -178,7 +178,7 @@ async def test_a_missing_name_is_told_with_a_guess(held, cloud):
 
 async def test_missing_objects_are_all_told(held, cloud):
     server = held("OS::Nova::Server")
-    given = {"flavor": "m1.smal", "image": "cirros", "networks": [{"network": "nowhere"}]}
+    given = {"flavor": "m1.smal", "image": "host", "networks": [{"network": "nowhere"}]}
     validated = validate_properties(server.type, given, ("resources", "web", "properties"))
     found = await missing_objects(validated.lookups, Lookup(cloud))
     assert [(each.path, each.message, each.advice) for each in found] == [

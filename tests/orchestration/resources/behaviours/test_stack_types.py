@@ -10,8 +10,8 @@ from samovar.orchestration.resources.behaviour import ResourceFailed, Waiting
 from samovar.orchestration.resources.behaviours import behaviour_of, is_available
 
 
-async def test_a_random_string_is_what_was_asked_for(held):
-    string = held(
+async def test_a_random_string_is_what_was_asked_for(alone):
+    string = alone(
         "OS::Heat::RandomString",
         length=20,
         character_classes=[{"class": "digits", "min": 5}],
@@ -26,12 +26,12 @@ async def test_a_random_string_is_what_was_asked_for(held):
     assert await string.behaviour.find(string) == string.physical_id
 
 
-async def test_an_older_spelling_of_the_character_class_works(held):
-    assert (await held("OS::Heat::RandomString", sequence="octdigits").create()).isdigit()
+async def test_an_older_spelling_of_the_character_class_works(alone):
+    assert (await alone("OS::Heat::RandomString", sequence="octdigits").create()).isdigit()
 
 
-async def test_impossible_minima_are_told(held):
-    string = held("OS::Heat::RandomString", length=2, character_classes=[{"class": "digits", "min": 5}])
+async def test_impossible_minima_are_told(alone):
+    string = alone("OS::Heat::RandomString", length=2, character_classes=[{"class": "digits", "min": 5}])
     with pytest.raises(ResourceFailed, match="need at least 5"):
         await string.create()
 
@@ -52,9 +52,9 @@ async def test_impossible_minima_are_told(held):
         (None, [1, {"a": None}], True),
     ],
 )
-async def test_a_value_is_checked_and_given_back(held, kind, value, fine):
+async def test_a_value_is_checked_and_given_back(alone, kind, value, fine):
     given = {"value": value} | ({"type": kind} if kind else {})
-    resource = held("OS::Heat::Value", **given)
+    resource = alone("OS::Heat::Value", **given)
     if fine:
         await resource.create()
         assert await resource.attribute("value") == value
@@ -63,22 +63,22 @@ async def test_a_value_is_checked_and_given_back(held, kind, value, fine):
             await resource.create()
 
 
-async def test_a_retired_type_accepts_anything(held):
-    resource = held("OS::Senlin::Cluster", whatever={"a": 1})
+async def test_a_retired_type_accepts_anything(alone):
+    resource = alone("OS::Senlin::Cluster", whatever={"a": 1})
     assert await resource.create() == resource.uuid
     assert await resource.attribute("anything") is None
     await resource.delete()
 
 
-async def test_the_test_resource_fails_when_asked(held):
-    assert await held("OS::Heat::TestResource", value="v").create()
+async def test_the_test_resource_fails_when_asked(alone):
+    assert await alone("OS::Heat::TestResource", value="v").create()
     with pytest.raises(ResourceFailed, match="Test Resource failed res") as caught:
-        await held("OS::Heat::TestResource", fail=True).create()
+        await alone("OS::Heat::TestResource", fail=True).create()
     assert caught.value.kind == "ValueError"
 
 
-async def test_the_test_resource_waits_for_its_action(held):
-    slow = held("OS::Heat::TestResource", action_wait_secs={"create": 30})
+async def test_the_test_resource_waits_for_its_action(alone):
+    slow = alone("OS::Heat::TestResource", action_wait_secs={"create": 30})
     await slow.take(slow.given)
     await slow.behaviour.create(slow)
     assert isinstance(await slow.behaviour.progress(slow, "CREATE"), Waiting)
@@ -86,15 +86,15 @@ async def test_the_test_resource_waits_for_its_action(held):
 
 
 @pytest.fixture
-async def handle(held):
-    handle = held("OS::Heat::WaitConditionHandle")
+async def handle(alone):
+    handle = alone("OS::Heat::WaitConditionHandle")
     await handle.create()
     return handle
 
 
 @pytest.fixture
-async def condition(held, handle):
-    condition = held("OS::Heat::WaitCondition", handle="uid", timeout=60, count=2)
+async def condition(alone, handle):
+    condition = alone("OS::Heat::WaitCondition", handle="uid", timeout=60, count=2)
     condition.others["uid"] = handle
     await condition.take(condition.given)
     condition.physical_id = await condition.behaviour.create(condition)
@@ -144,15 +144,15 @@ async def test_a_handle_says_how_to_signal_it(handle):
     assert json.loads(await handle.attribute("signal")) == {"alarm_url": "http://e", "token": "tok"}
 
 
-async def test_an_aws_handle_is_its_url(held):
-    handle = held("AWS::CloudFormation::WaitConditionHandle")
+async def test_an_aws_handle_is_its_url(alone):
+    handle = alone("AWS::CloudFormation::WaitConditionHandle")
     assert await handle.create() == "http://p"
     with pytest.raises(ResourceFailed, match="UniqueId"):
         await handle.behaviour.signal(handle, {"Status": "SUCCESS"})
 
 
-async def test_a_type_without_its_service_says_so(held):
-    share = held("OS::Manila::Share", share_protocol="NFS", size=1)
+async def test_a_type_without_its_service_says_so(alone):
+    share = alone("OS::Manila::Share", share_protocol="NFS", size=1)
     with pytest.raises(ResourceFailed, match="needs the shared-file-system service"):
         await share.create()
     assert not is_available("OS::Manila::Share")

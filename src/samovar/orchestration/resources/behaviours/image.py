@@ -11,6 +11,7 @@ from samovar.orchestration.resources.behaviour import Changes, ResourceContext, 
 from samovar.orchestration.resources.behaviours.rest import Body, Collection, RestObject, Row
 
 _PATCH = {"content-type": "application/openstack-images-v2.1-json-patch"}
+_FIXED = frozenset({"name", "visibility", "protected", "tags", "owner", "min_disk", "min_ram"})
 _SEPARATE = frozenset({"location", "active", "members", "extra_properties", "id"})
 
 
@@ -66,10 +67,7 @@ class WebImage(RestObject):
         return Waiting(f'image "{shown.get("name")}", which is {state}', 1.0)
 
     async def update(self, context: ResourceContext, changes: Changes) -> None:
-        patch = [
-            {"op": "replace", "path": f"/{name}", "value": changes.after.get(name)}
-            for name in sorted(changes.names - _SEPARATE)
-        ]
+        patch = [_patch(name, changes) for name in sorted(changes.names - _SEPARATE)]
         if changes.has("extra_properties"):
             patch += self._extra_patch(changes)
         if patch:
@@ -85,7 +83,7 @@ class WebImage(RestObject):
         after = changes.after.get("extra_properties") or {}
         gone = [{"op": "remove", "path": f"/{name}"} for name in sorted(before.keys() - after.keys())]
         return gone + [
-            {"op": "replace" if name in before else "add", "path": f"/{name}", "value": value}
+            {"op": "add", "path": f"/{name}", "value": value}
             for name, value in after.items()
             if before.get(name) != value
         ]
@@ -121,6 +119,16 @@ class WebImage(RestObject):
     @staticmethod
     def _chosen_id(context: ResourceContext) -> str:
         return str(context.properties.get("id") or context.uuid)
+
+
+def _patch(name: str, changes: Changes) -> Body:
+    """The change of one field. Those that not every image has are added (again) or removed."""
+    value = changes.after.get(name)
+    if name in _FIXED:
+        return {"op": "replace", "path": f"/{name}", "value": value}
+    if value is None:
+        return {"op": "remove", "path": f"/{name}"}
+    return {"op": "add", "path": f"/{name}", "value": value}
 
 
 WEB_IMAGE = WebImage(

@@ -77,7 +77,7 @@ class Server(RestObject):
         if state == "ERROR":
             raise ResourceInError(f'The server "{name}" went to status ERROR{_fault(shown)}')
         if state == "VERIFY_RESIZE" and action in ("UPDATE", "RESTORE"):
-            await self._act(context, {"confirmResize": None})
+            await self._act(context, {"confirmResize": None}, already_so=409)
             return Waiting(f'server "{name}" to confirm its new size', 0.2)
         task = shown.get("OS-EXT-STS:task_state")
         if state != _SETTLED[action] or (task and action != "CREATE"):
