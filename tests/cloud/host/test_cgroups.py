@@ -61,6 +61,16 @@ def test_controllers_that_are_missing_are_named_and_the_rest_is_limited(tmp_path
     assert (group / "cpu.max").read_text() == "100000 100000"
 
 
+def test_one_refused_controller_does_not_take_the_others_along(tmp_path: Path) -> None:
+    cgroups, group = unified(tmp_path, "cpu memory pids")
+    (tmp_path / "cgroup/samovar/cgroup.subtree_control").unlink()
+    (tmp_path / "cgroup/samovar/cgroup.subtree_control").mkdir()
+    refused = Cgroups("abc", str(tmp_path / "mounts"))
+    assert cgroups.missing == []
+    assert "the cgroup controller for cpu is refused: Is a directory" in refused.missing
+    assert refused.ensure("s1", memory_mb=64, vcpus=1) == [str(group)]
+
+
 def test_machine_without_control_groups(tmp_path: Path) -> None:
     (tmp_path / "mounts").write_text("proc /proc proc rw 0 0\n")
     cgroups = Cgroups("abc", str(tmp_path / "mounts"))

@@ -240,6 +240,8 @@ def test_key_pairs_of_the_server_open_the_default_user_and_root() -> None:
     assert words(plan, "authorize") == [["$default", "ssh-rsa AAAA me\n"], ["root", "ssh-rsa AAAA me\n"]]
     assert words(plan, "passwords") == [["root:geheim\n"]]
     assert words(plan, "secure_shell") == [[]]
+    assert words(config("ssh_pwauth: false", instance), "secure_shell") == [["keys-only"]]
+    assert words(config("ssh_pwauth: true"), "secure_shell") == [[]]
     assert words(config("disable_root: true", instance), "authorize") == [["$default", "ssh-rsa AAAA me\n"]]
 
 

@@ -254,14 +254,14 @@ STATUS
     chmod 0755 /usr/local/bin/cloud-init
 }
 
-# Secure shell, when somebody has a key for this server and the image has a server for it.
+# secure_shell [keys-only]: when somebody has a key for this server and the image has a server for it.
 secure_shell() {
     if [ -x /usr/sbin/dropbear ]; then
         mkdir -p /etc/dropbear
-        /usr/sbin/dropbear -R -E && say "dropbear listens on port 22"
+        /usr/sbin/dropbear -R -E ${1:+-s} && say "dropbear listens on port 22"
     elif [ -x /usr/sbin/sshd ]; then
         mkdir -p /run/sshd && chmod 0755 /run/sshd
-        ssh-keygen -A >/dev/null && /usr/sbin/sshd && say "sshd listens on port 22"
+        ssh-keygen -A >/dev/null && /usr/sbin/sshd ${1:+-o PasswordAuthentication=no} && say "sshd listens on port 22"
     else
         warn "SSH keys are in place, but the image has neither dropbear nor sshd"
     fi

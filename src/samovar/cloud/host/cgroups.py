@@ -52,21 +52,25 @@ class Cgroups:
     def _delegate(self) -> frozenset[str]:
         """Ask the unified hierarchy for its controllers down to our parent group; those that we got."""
         assert self._v2 is not None
-        top = self._v2
+        parent = self._v2 / "samovar" / self._cloud
         try:
-            offered = set(WANTED).intersection((top / "cgroup.controllers").read_text().split()) - set(
-                self._v1
-            )
-            parent = top / "samovar" / self._cloud
+            present = (self._v2 / "cgroup.controllers").read_text().split()
+            offered = set(WANTED).intersection(present) - set(self._v1)
             if offered:
                 parent.mkdir(parents=True, exist_ok=True)
-            for group in (top, top / "samovar", parent) if offered else ():
-                for name in sorted(offered):
-                    _write(group / "cgroup.subtree_control", f"+{name}")
         except OSError as error:
             self.missing.append(f"limits by the unified cgroup hierarchy are refused: {error.strerror}")
             return frozenset()
-        return frozenset(offered)
+        return frozenset(name for name in offered if self._ask_for(name, parent))
+
+    def _ask_for(self, controller: str, parent: Path) -> bool:
+        try:
+            for group in (parent.parent.parent, parent.parent, parent):
+                _write(group / "cgroup.subtree_control", f"+{controller}")
+        except OSError as error:
+            self.missing.append(f"the cgroup controller for {controller} is refused: {error.strerror}")
+            return False
+        return True
 
     def _unified(self) -> bool:
         return self._v2 is not None and (bool(self._v2_controllers) or not self._v1)

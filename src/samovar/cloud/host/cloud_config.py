@@ -385,5 +385,6 @@ KNOWN = frozenset(
         "apt_update",
         "apt_upgrade",
         "power_state",
+        "ssh_pwauth",
     }
 )

@@ -16,7 +16,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -78,14 +78,13 @@ class Images:
         name = spec.checksum or _digest(source)
         if not name.isalnum():
             raise HostError("invalid", f"The checksum {name!r} of the image {spec.id} is not one.")
-        tree = self._trees / name
-        with self._locked():
-            if not tree.is_dir():
-                with _named(f"the image {spec.id}"):
-                    self._make(tree, lambda place: _fill(place, source, spec.id))
-        record = msgspec.json.decode((tree / "layers.json").read_bytes(), type=Record)
-        record.tree = name
-        _write(self._records / _file_name(spec.id), msgspec.json.encode(record))
+        with (
+            _named(f"the image {spec.id}"),
+            self._made(name, lambda place: _fill(place, source, spec.id)) as tree,
+        ):
+            record = msgspec.json.decode((tree / "layers.json").read_bytes(), type=Record)
+            record.tree = name
+            _write(self._records / _file_name(spec.id), msgspec.json.encode(record))
         return ImageReport(id=spec.id, path=str(tree), size=record.size)
 
     def layers(self, image_id: str) -> Layers:
@@ -94,8 +93,7 @@ class Images:
             with _named("the host's own image"):
                 return host_image.layers(self._host_tree())
         record = self._record(image_id)
-        tree = self._trees / record.tree
-        return msgspec.json.decode(msgspec.json.encode(record.layers).replace(b"@TREE@", str(tree).encode()))  # type: ignore[no-any-return]
+        return [_placed(layer, self._trees / record.tree) for layer in record.layers]
 
     def remove(self, image_id: str) -> None:
         """Forget the id; the content goes with ``collect``, when no server needs it."""
@@ -106,11 +104,12 @@ class Images:
 
     def collect(self, used: Iterable[Layers]) -> None:
         """Remove every content that no image id and none of the ``used`` layers needs."""
-        needed = {str(self._record(name).tree) for name in self.known()}
         text = msgspec.json.encode(list(used)).decode()
         with self._locked():
+            needed = {self._record(name).tree for name in self.known()} | {self._host_seen[1].name}
             for tree in self._trees.iterdir():
-                if tree.name not in needed and str(tree) + "/" not in text:
+                unfinished = tree.name.startswith(UNFINISHED)
+                if tree.name not in needed and not unfinished and f"/{tree.name}/" not in text:
                     shutil.rmtree(tree)
 
     def _record(self, image_id: str) -> Record:
@@ -127,21 +126,29 @@ class Images:
         return self._host_seen[1]
 
     def _make_host_tree(self) -> Path:
-        tree = self._trees / f"host{host_image.digest()}"
-        with self._locked():
-            if not tree.is_dir():
-                self._make(tree, host_image.make_skeleton)
-        return tree
+        with self._made(f"host{host_image.digest()}", host_image.make_skeleton) as tree:
+            return tree
 
-    def _make(self, tree: Path, fill: Any) -> None:
+    @contextmanager
+    def _made(self, name: str, fill: Callable[[Path], None]) -> Iterator[Path]:
+        """The content's directory, filled if it wasn't; nothing is removed meanwhile. Filling locks nobody
+        out.
+        """
+        tree = self._trees / name
+        with self._locked():
+            if tree.is_dir():
+                yield tree
+                return
         place = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self._trees))
         try:
             fill(place)
             place.chmod(0o755)
-            os.rename(place, tree)
-        except BaseException:
+            with self._locked():
+                if not tree.is_dir():  # else another was quicker
+                    os.rename(place, tree)
+                yield tree
+        finally:
             shutil.rmtree(place, ignore_errors=True)
-            raise
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -173,6 +180,18 @@ def _fill(place: Path, source: Path, image_id: str) -> None:
     size = sum(path.lstat().st_blocks * 512 for path in place.rglob("*"))
     (place / "layers.json").write_bytes(msgspec.json.encode(Record("", layers, size)))
     _flush(place)
+
+
+def _placed(layer: dict[str, Any], tree: Path) -> dict[str, Any]:
+    """The layer with the directory of its content in the place of @TREE@."""
+
+    def put(text: str) -> str:
+        return text.replace("@TREE@", str(tree))
+
+    lowers = [
+        put(one) if isinstance(one, str) else {**one, "file": put(one["file"])} for one in layer["lowers"]
+    ]
+    return {**layer, "lowers": lowers}
 
 
 def _flush(place: Path) -> None:

@@ -80,8 +80,9 @@ def compile_user_data(user_data: bytes, instance: Instance) -> BootPlan:
         steps = script.part()
         steps.word("passwords", steps.file(f"root:{instance.admin_password}\n".encode()))
         script.once("config_admin_password", steps)
-    if any(line.lstrip().startswith("authorize ") for line in script.lines):
-        script.word("secure_shell")
+    passwords = config.get("ssh_pwauth")
+    if passwords is True or any(line.lstrip().startswith("authorize ") for line in script.lines):
+        script.word("secure_shell", *(["keys-only"] if passwords is False else []))
     script.word("say", "running 'modules:final'")
     _scripts(parts, config, script)
     message = scalar(config.get("final_message"))
