@@ -18,7 +18,7 @@ from samovar.config import Settings
 from samovar.database import Database
 from samovar.web import Prefixes
 
-OPENSTACK = os.environ.get("OPENSTACK_CLIENT") or shutil.which("openstack") or "/work/osc/bin/openstack"
+OPENSTACK = os.environ.get("OPENSTACK_CLIENT") or shutil.which("openstack")
 
 
 class LiveCloud:
@@ -70,7 +70,7 @@ class LiveCloud:
             **environment,
         }
         variables = {name: value for name, value in variables.items() if value is not None}
-        done = subprocess.run([OPENSTACK, *words], env=variables, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([OPENSTACK, *words], env=variables, capture_output=True, text=True, timeout=120)
         assert (done.returncode == 0) is (status == 0), (words, done.stdout, done.stderr)
         return done
 
@@ -81,6 +81,9 @@ class LiveCloud:
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
+    assert OPENSTACK, (
+        "python-openstackclient is needed: put openstack in PATH or its path in OPENSTACK_CLIENT"
+    )
     cloud = LiveCloud(tmp_path_factory.mktemp("live"))
     yield cloud
     cloud.stop()

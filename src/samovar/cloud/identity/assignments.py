@@ -29,14 +29,19 @@ def ancestors(connection: Connection, project: RowMapping) -> list[str]:
     return above
 
 
+_implications = select(implied_roles.c.prior_id, implied_roles.c.implied_id)
+
+
 def implied(connection: Connection, role_ids: Iterable[str]) -> set[str]:
     """The roles and all that they imply, however far."""
-    having = set(role_ids)
-    fresh = set(having)
+    below: dict[str, list[str]] = {}
+    for prior_id, implied_id in connection.execute(_implications):
+        below.setdefault(prior_id, []).append(implied_id)
+    having: set[str] = set()
+    fresh = set(role_ids)
     while fresh:
-        found = select(implied_roles.c.implied_id).where(implied_roles.c.prior_id.in_(fresh))
-        fresh = set(connection.execute(found).scalars()) - having
         having |= fresh
+        fresh = {role for prior in fresh for role in below.get(prior, ())} - having
     return having
 
 
