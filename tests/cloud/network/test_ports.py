@@ -166,6 +166,14 @@ async def test_address_pairs_are_completed(member, network):
     assert port["allowed_address_pairs"] == [pair]
 
 
+async def test_no_server_in_an_external_network(admin, public):
+    given = {"network_id": public, "device_id": SERVER, "device_owner": "compute:nova"}
+    assert await admin.refused("POST", "/ports", {"port": given}) == (400, "InvalidInput")
+    port = await admin.create("ports", network_id=public)
+    body = {"port": {"device_id": SERVER, "binding:host_id": "here"}}
+    assert await admin.refused("PUT", f"/ports/{port['id']}", body) == (400, "InvalidInput")
+
+
 async def test_network_owners_see_the_ports_of_others(admin, member, other):
     network = await admin.create("networks", name="shared", shared=True)
     port = await member.create("ports", network_id=network["id"])

@@ -40,7 +40,6 @@ from .tables import (
     rules,
     subnets,
 )
-from .values import prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def network_plan(connection: Connection, network_id: str, settings: NetworkSetti
         return None
     inside = subnets_of(connection, network_id)
     if network["external"]:
-        own = [Address(s["gateway_ip"], prefix(s["cidr"]).prefixlen) for s in inside if s["gateway_ip"]]
+        own = [Address(s["gateway_ip"], _length(s["cidr"])) for s in inside if s["gateway_ip"]]
         return NetworkPlan(
             ExternalSpec(
                 id=network_id, host_addresses=tuple(own), mtu=network["mtu"], masquerade=settings.egress
@@ -200,12 +199,12 @@ def members(connection: Connection, groups: Sequence[str]) -> dict[str, tuple[st
             port_groups.join(addresses, addresses.c.port_id == port_groups.c.port_id)
         )
         for group, address in connection.execute(query.where(here)).all():
-            found[group].add(str(prefix(address)))
+            found[group].add(_single(address))
         pairs = select(port_groups.c.security_group_id, ports.c.allowed_address_pairs).select_from(
             port_groups.join(ports, ports.c.id == port_groups.c.port_id)
         )
         for group, allowed in connection.execute(pairs.where(here)).all():
-            found[group].update(str(prefix(pair["ip_address"])) for pair in allowed)
+            found[group].update(_single(pair["ip_address"]) for pair in allowed)
     return {group: tuple(sorted(found[group])) for group in groups}
 
 
@@ -244,7 +243,7 @@ def _port(
         id=row["id"],
         mac=row["mac_address"],
         fixed_ips=tuple(
-            Address(item["address"], prefix(by_id[item["subnet_id"]]["cidr"]).prefixlen) for item in given
+            Address(item["address"], _length(by_id[item["subnet_id"]]["cidr"])) for item in given
         ),
         device_id=row["device_id"],
         interface=f"eth{row['interface']}" if row["interface"] is not None else "",
@@ -258,7 +257,7 @@ def _port(
         ),
         nameservers=tuple(dict.fromkeys(servers or settings.dns_nameservers)),
         allowed_address_pairs=tuple(
-            AddressPair(str(prefix(pair["ip_address"])), pair["mac_address"])
+            AddressPair(_single(pair["ip_address"]), pair["mac_address"])
             for pair in row["allowed_address_pairs"]
         ),
         port_security=row["port_security_enabled"],
@@ -283,4 +282,15 @@ def _with_subnets(connection: Connection, ids: Sequence[str]) -> dict[str, list[
 
 
 def _addresses(given: Sequence[RowMapping]) -> tuple[Address, ...]:
-    return tuple(Address(row["address"], prefix(row["cidr"]).prefixlen) for row in given)
+    return tuple(Address(row["address"], _length(row["cidr"])) for row in given)
+
+
+def _length(cidr: str) -> int:
+    return int(cidr.rpartition("/")[2])
+
+
+def _single(address: str) -> str:
+    """An address as a prefix; a prefix as it is."""
+    if "/" in address:
+        return address
+    return f"{address}/128" if ":" in address else f"{address}/32"

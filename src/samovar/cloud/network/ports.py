@@ -135,6 +135,7 @@ def make(work: Work, network: RowMapping, values: Values, wanted: Sequence[str] 
     _check_security(values["port_security_enabled"], wanted, values["allowed_address_pairs"])
     values["allowed_address_pairs"] = _pairs(values["allowed_address_pairs"], values["mac_address"])
     if is_bound(values):
+        _not_outside(network)
         values["interface"] = next_interface(work.connection, values["device_id"])
         work.touch("network", network["id"])
     identity = work.add(ports, **values)
@@ -168,6 +169,8 @@ def update_port(work: Work, row: RowMapping, values: Values) -> None:
     if values.get("port_security_enabled") is None:
         values.pop("port_security_enabled", None)
     new = dict(row) | values
+    if is_bound(new):
+        _not_outside(network)
     _check_security(new["port_security_enabled"], wanted, new["allowed_address_pairs"])
     if new["mac_address"] != row["mac_address"]:
         _mac(work, row["network_id"], new["mac_address"])
@@ -220,6 +223,15 @@ def remove(work: Work, row: RowMapping) -> None:
     connection.execute(delete(ports).where(ports.c.id == identity))
     if is_bound(row):
         work.touch("network", row["network_id"])
+
+
+def _not_outside(network: RowMapping) -> None:
+    if network["external"]:
+        raise refuse(
+            "InvalidInput",
+            f"Network {network['id']} is external, where no server can be attached in this cloud; "
+            "attach it to another network and give it a floating IP.",
+        )
 
 
 def _rebind(work: Work, row: RowMapping, new: Values, values: Values) -> None:

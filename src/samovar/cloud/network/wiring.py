@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 ACTIVE_TOPIC = "network.ports.active"
 AT_ONCE = 8
 FULL_EVERY = 60.0
+VERIFY_EVERY = 10
 HEARTBEAT = 20.0
 RETRY_FIRST, RETRY_LONGEST = 0.2, 30.0
 PATIENCE_AT_STOP = 5.0
@@ -125,21 +126,25 @@ class Wiring:
     async def _keep(self) -> None:
         """Look at everything at the start and from time to time; know whether the agent is there."""
         started = utcnow()
-        due = 0.0
+        due, passes = 0.0, 0
         loop = asyncio.get_running_loop()
         while True:
             try:
                 await self._host.hello()
                 self.seen = (started, utcnow())
                 if loop.time() >= due:
-                    await self._everything()
+                    await self._everything(verify=passes % VERIFY_EVERY == 0)
+                    passes += 1
                     due = loop.time() + FULL_EVERY
             except (HostError, DatabaseUnavailable) as error:
                 log.warning("The networks could not be compared with the kernel: %s", error)
             await asyncio.sleep(HEARTBEAT if due else RETRY_FIRST)
 
-    async def _everything(self) -> None:
-        """Mark all there is, and all that the kernel has and the database does not."""
+    async def _everything(self, *, verify: bool) -> None:
+        """Mark all there is, and all that the kernel has and the database does not.
+
+        `verify`: the agent looks at the kernel instead of trusting what it remembers.
+        """
         inventory = await self._host.inventory()
 
         def known(connection: Connection) -> list[str]:
@@ -153,7 +158,7 @@ class Wiring:
                 if namespace.startswith(start):
                     keys[f"{kind}:{namespace.removeprefix(start)}"] = None
         for key in keys:
-            self._mark(key, verify=True)
+            self._mark(key, verify=verify)
 
     def _mark(self, key: str, *, verify: bool = False) -> None:
         if verify:
@@ -168,9 +173,11 @@ class Wiring:
     async def _work(self, key: str) -> None:
         """Wire one key until it is as it should be and nobody has rung for it since."""
         delay = RETRY_FIRST
+        loop = asyncio.get_running_loop()
         try:
             while True:
                 self._again.discard(key)
+                began = loop.time()
                 try:
                     async with self._turns:
                         await self._wire(key)
@@ -182,6 +189,7 @@ class Wiring:
                     continue
                 if key not in self._again:
                     return
+                await asyncio.sleep(loop.time() - began)  # what is large takes half of the time at most
         except Exception:
             log.exception("wiring of %s failed", key)
         finally:
