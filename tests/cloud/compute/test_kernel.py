@@ -169,3 +169,28 @@ async def test_another_process_finds_the_servers_and_a_lost_one_comes_back(cloud
         return [each for each in await cloud.host.server_status() if each.state == "running"]
 
     assert (await until(back))[0].id == server_id
+
+
+async def test_after_a_reboot_of_the_machine_servers_are_back_in_their_networks(cloud):
+    network = await make_network(cloud)
+    server_id = await boot(cloud, network, SCRIPT)
+    server = await status(cloud, server_id, "ACTIVE")
+    address = server["addresses"]["private"][0]["addr"]
+    await cloud.end()
+    await cloud.host.purge()
+    await cloud.restart_agent()
+    assert not (await cloud.host.inventory()).namespaces
+    await cloud.begin()
+
+    async def wired():
+        """The running server's own namespace has the address on a link that is up."""
+        found = [each for each in await cloud.host.server_status() if each.state == "running"]
+        if not found:
+            return False
+        command = ("nsenter", f"--net=/proc/{found[0].pid}/ns/net", "ip", "-4", "-o", "address")
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        output, _ = await process.communicate()
+        return f"{address}/24" in output.decode()
+
+    await until(wired)
+    await status(cloud, server_id, "ACTIVE")

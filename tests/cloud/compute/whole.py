@@ -127,14 +127,18 @@ class Whole:
         await self.host.purge()
         await self.host.close()
         os.kill(self.pid, signal.SIGTERM)
-        os.waitpid(self.pid, 0)
+        await asyncio.to_thread(os.waitpid, self.pid, 0)
+
+    async def restart_agent(self):
+        await self.host.close()
+        os.kill(self.pid, signal.SIGTERM)
+        await asyncio.to_thread(os.waitpid, self.pid, 0)
+        self.host = HostClient(self.directory / "host.sock")
+        self.pid = await launch(self.directory / "host", self.directory / "host.sock")
 
     async def serve(self):
         """Answer on the port, for programs; returns the task."""
         config = uvicorn.Config(self.root, log_level="warning", lifespan="off", access_log=False)
         self.http = uvicorn.Server(config)
         self.http.install_signal_handlers = lambda: None
-        task = asyncio.create_task(self.http.serve(sockets=[self.socket]))
-        while not self.http.started:
-            await asyncio.sleep(0.01)
-        return task
+        return asyncio.create_task(self.http.serve(sockets=[self.socket]))

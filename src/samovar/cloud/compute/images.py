@@ -13,6 +13,7 @@ from samovar.web import BadRequest
 
 from .hosts import Host, HostError
 
+BUILT_IN = "host"
 HOST_URL = "host:"
 """The ``direct_url`` of the built-in image: the host's own programs, without any data of their own."""
 
@@ -54,6 +55,12 @@ class HostImages:
             self._ready[image_id] = await self._unpack(image_id)
         return self._ready[image_id]
 
+    async def warm(self) -> None:
+        """Have the built-in image ready. Raises HostError."""
+        await self._host.unpack_image(
+            ImageSpec(id=BUILT_IN, source="", disk_format="raw", container_format="bare")
+        )
+
     def forget(self) -> None:
         """The agent may have been purged: unpack again."""
         self._ready.clear()
@@ -62,7 +69,7 @@ class HostImages:
         image = await self._cloud.get("image", f"/v2/images/{segment(image_id)}")
         place = str(image.get("direct_url") or "")
         if place == HOST_URL:
-            return "host"
+            return BUILT_IN
         parts = urlsplit(place)
         if parts.scheme != "file":
             raise HostError("invalid", f"The data of image {image_id} cannot be found on this host.")

@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 __all__ = [
+    "MACHINE_RESTARTED",
     "AgentReturned",
     "Event",
     "ImageReport",
@@ -18,6 +19,10 @@ __all__ = [
     "ServerExited",
     "ServerStatus",
 ]
+
+
+MACHINE_RESTARTED = "The machine was restarted."
+"""Why a server ended that nothing but the machine ended."""
 
 
 class InterfaceReport(Struct, frozen=True):

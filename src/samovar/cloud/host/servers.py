@@ -30,7 +30,7 @@ from samovar.cloud.host.launching import Launcher
 from samovar.cloud.host.namespaces import server_namespace
 from samovar.cloud.host.parts import Handler, Host
 from samovar.cloud.host.ports import ensure_server_namespace, leave_server_namespace
-from samovar.cloud.host.reports import ImageReport, Inventory, ServerExited, ServerStatus
+from samovar.cloud.host.reports import MACHINE_RESTARTED, ImageReport, Inventory, ServerExited, ServerStatus
 from samovar.cloud.host.server_files import ServerFiles, user_base
 from samovar.cloud.host.specs import ImageSpec, ServerSpec
 
@@ -361,7 +361,7 @@ class Servers:
 
     def _why(self, server_id: str, here: bool) -> tuple[str, int]:
         if not here:
-            return "The machine was restarted.", -9
+            return MACHINE_RESTARTED, -9
         if self._files(server_id).exit_reason() == "poweroff":
             return "The server switched itself off.", 0
         if self._cgroups.out_of_memory(server_id):

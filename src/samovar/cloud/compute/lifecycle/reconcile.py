@@ -16,7 +16,7 @@ from samovar.cloud.compute.metadata.listeners import Listeners
 from samovar.cloud.compute.operations import TOPIC, Asker, begin_restore, record_action
 from samovar.cloud.compute.server import CRASHED, SHUTDOWN
 from samovar.cloud.compute.tables import nodes, servers
-from samovar.cloud.host.reports import AgentReturned, ServerExited, ServerStatus
+from samovar.cloud.host.reports import MACHINE_RESTARTED, AgentReturned, ServerExited, ServerStatus
 from samovar.database import Database, new_id, utcnow
 from samovar.messaging import Bus
 
@@ -38,21 +38,27 @@ class Reconciler:
         self._images = images
         self._node = node
         self._tasks: list[asyncio.Task[None]] = []
+        self._watched = False
 
     async def start(self) -> None:
         await self._database.write(lambda c: _seen(c, self._node))
-        with contextlib.suppress(HostError):
-            await self.compare(starting=True)
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._listen()), loop.create_task(self._look())]
+        self._tasks = [loop.create_task(self._warm())]
+        with contextlib.suppress(HostError):
+            await self.compare()
+        self._tasks += [loop.create_task(self._listen()), loop.create_task(self._look())]
 
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def compare(self, *, starting: bool = False) -> None:
-        """Give servers that should run their process back, and remove unknown ones. Raises HostError."""
+    async def compare(self) -> None:
+        """Give servers that should run their process back, and remove unknown ones. Raises HostError.
+
+        What ended while nobody watched (the first comparison, or the agent was away) is started again,
+        unless it switched itself off.
+        """
         found = {status.id: status for status in await self._host.server_status()}
         rows = await self._database.read(_expected)
         for server_id in set(found) - set(rows):
@@ -60,20 +66,32 @@ class Reconciler:
             await self._host.remove_server(server_id)
         for server_id, (state, busy) in rows.items():
             if not busy:
-                await self._agree(server_id, state, found.get(server_id), starting)
+                await self._agree(server_id, state, found.get(server_id))
+        self._watched = True
         await self._listeners.open_all()
 
-    async def _agree(self, server_id: str, state: str, status: ServerStatus | None, starting: bool) -> None:
+    async def _agree(self, server_id: str, state: str, status: ServerStatus | None) -> None:
         runs = status is not None and status.state in ("running", "paused")
         if state == "active" and not runs:
-            if status is not None and status.exit_status is not None and not _by_machine(status):
+            if status is not None and self._by_itself(status):
                 await self._ended(server_id, status.exit_status, status.error)
             else:
                 await self._restore(server_id)
         elif state in FROZEN and not runs:
             await self._ended(server_id, None, "The machine was restarted while the server was frozen.")
-        elif state == "stopped" and runs and starting:
+        elif state == "stopped" and runs and not self._watched:
             await self._host.stop_server(server_id)
+
+    def _by_itself(self, status: ServerStatus) -> bool:
+        """Whether the server ended because it wanted to, or was watched while it ended."""
+        if status.exit_status is None or status.error == MACHINE_RESTARTED:
+            return False
+        return self._watched or status.exit_status == 0
+
+    async def _warm(self) -> None:
+        """Have the built-in image ready before the first server needs it."""
+        with contextlib.suppress(HostError):
+            await self._images.warm()
 
     async def _restore(self, server_id: str) -> None:
         asker = Asker("", "", f"req-{new_id()}", is_admin=True)
@@ -95,10 +113,13 @@ class Reconciler:
 
     async def _handle(self, event: ServerExited | AgentReturned) -> None:
         try:
-            if isinstance(event, ServerExited):
+            if isinstance(event, ServerExited) and event.reason == MACHINE_RESTARTED:
+                await self._restore(event.id)
+            elif isinstance(event, ServerExited):
                 await self._ended(event.id, event.exit_status, event.reason)
             else:
                 self._images.forget()
+                self._watched = False
                 await self._listeners.reopen()
                 await self.compare()
         except HostError as error:
@@ -116,11 +137,6 @@ class Reconciler:
                 log.warning("the host agent does not answer: %s", error.message)
             except Exception:
                 log.exception("comparing servers with the host failed; it is tried again")
-
-
-def _by_machine(status: ServerStatus) -> bool:
-    """Whether the server ended because the machine did, not by itself."""
-    return status.error == "The machine was restarted."
 
 
 def _expected(connection: Connection) -> Mapping[str, tuple[str, bool]]:

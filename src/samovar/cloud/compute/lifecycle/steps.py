@@ -37,6 +37,7 @@ from .wiring import Wiring
 
 Step = Callable[[Hold, Server, Operation], Awaitable[None]]
 STOP_SECONDS = 10.0
+WIRING_SECONDS = 30.0
 
 
 class Steps:
@@ -217,7 +218,7 @@ class Steps:
         if found:
             await self._wiring.ready(server.id, [interface.port_id for interface in found])
         for network_id in dict.fromkeys(interface.network_id for interface in found):
-            await self._listeners.open(network_id)
+            await self._listeners.open(network_id, WIRING_SECONDS)
 
     async def _up(self, server: Server) -> None:
         image = await self._image(server)

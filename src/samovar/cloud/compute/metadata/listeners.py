@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from .application import MetadataService
 log = logging.getLogger(__name__)
 ADDRESS = "169.254.169.254"
 PORT = 80
+RETRY_SECONDS = 0.1
 
 
 @dataclass(slots=True)
@@ -46,12 +48,15 @@ class Listeners:
         self._open: dict[str, _Listener] = {}
         self._opening: dict[str, asyncio.Lock] = {}
 
-    async def open(self, network_id: str) -> None:
-        """Listen in the network, if nobody does yet. Raises HostError."""
+    async def open(self, network_id: str, patience: float = 0.0) -> None:
+        """Listen in the network, if nobody does yet; one that is not wired yet is waited for.
+
+        Raises HostError.
+        """
         async with self._opening.setdefault(network_id, asyncio.Lock()):
             if network_id in self._open:
                 return
-            sock = await self._host.open_listener(network_id, ADDRESS, PORT)
+            sock = await self._socket(network_id, patience)
             config, state = _config(self._service.application(network_id)), ServerState()
             loop = asyncio.get_running_loop()
 
@@ -59,6 +64,16 @@ class Listeners:
                 return HttpToolsProtocol(config=config, server_state=state, app_state={}, _loop=loop)
 
             self._open[network_id] = _Listener(await loop.create_server(protocol, sock=sock), state)
+
+    async def _socket(self, network_id: str, patience: float) -> socket.socket:
+        deadline = asyncio.get_running_loop().time() + patience
+        while True:
+            try:
+                return await self._host.open_listener(network_id, ADDRESS, PORT)
+            except HostError as error:
+                if error.code != "missing" or asyncio.get_running_loop().time() > deadline:
+                    raise
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def open_all(self) -> None:
         """Listen in every network that has servers; a network that cannot be listened in is logged."""
