@@ -93,7 +93,12 @@ def loopback_and_defaults(
             set_sysctl(f"net/ipv6/conf/{scope}/forwarding", int(forward))
         set_sysctl("net/ipv4/ip_forward", int(forward))
         set_sysctl("net/ipv4/ip_unprivileged_port_start", 0)
-        set_sysctl("net/ipv4/ping_group_range", "0 2147483647")
+        for last in (2147483647, 65535, 0):  # as many groups as the user namespace maps
+            try:
+                set_sysctl("net/ipv4/ping_group_range", f"0 {last}")
+                break
+            except OSError:
+                continue
         for kind in ("iptables", "ip6tables", "arptables"):
             set_sysctl(f"net/bridge/bridge-nf-call-{kind}", 0)
     bring_up(netlink, "lo")

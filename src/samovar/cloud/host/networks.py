@@ -33,7 +33,7 @@ from samovar.cloud.host.ports import (
     wire,
 )
 from samovar.cloud.host.reports import InterfaceReport, NetworkReport
-from samovar.cloud.host.specs import Address, NetworkSpec
+from samovar.cloud.host.specs import Address, NetworkSpec, PortSpec
 from samovar.cloud.host.spoofing import spoofing_table
 
 __all__ = ["BRIDGE", "Networks", "stable_mac"]
@@ -79,19 +79,13 @@ class Networks:
                 table = spoofing_table(ports.values())
                 run_nft(self._host.namespaces, name, table.script(known.table))
                 known.table = table
-                for port in ports.values():
-                    before = known.ports.get(port.id)
-                    if not is_wired(self._host, before, port, spec.mtu):
-                        if before is not None and before.spec.device_id != port.device_id:
-                            unwire(self._host, netlink, port.id, before.spec.device_id)
-                            before = None
-                        known.ports[port.id] = wire(
-                            self._host, netlink, known.bridge, spec.mtu, port, spec.groups, before
-                        )
-                        changed.append(port.id)
-                    elif before is not None and known.groups != spec.groups and trusts_groups(port):
-                        table_now = guard(self._host, port, before.interface, spec.groups, before.table)
-                        known.ports[port.id] = WiredPort(port, before.interface, before.mtu, table_now)
+                refused = [
+                    error
+                    for port in ports.values()
+                    if (error := self._attach(netlink, spec, known, port, changed)) is not None
+                ]
+                if refused:
+                    raise refused[0]
                 known.groups = spec.groups
             except BaseException:
                 self._known.pop(spec.id, None)  # half done: look at the kernel next time
@@ -129,6 +123,27 @@ class Networks:
                 where = f"{request.address}:{request.port} in network {request.network_id}"
                 raise kernel_refusal(f"listen on {where}", error) from None
             return opened.detach()
+
+    def _attach(
+        self, netlink: Netlink, spec: NetworkSpec, known: Known, port: PortSpec, changed: list[str]
+    ) -> HostError | None:
+        """Wire one port; what is wrong with it is told at the end, so that it does not stop the others."""
+        before = known.ports.get(port.id)
+        try:
+            if not is_wired(self._host, before, port, spec.mtu):
+                if before is not None and before.spec.device_id != port.device_id:
+                    unwire(self._host, netlink, port.id, before.spec.device_id)
+                    before = None
+                known.ports[port.id] = wire(
+                    self._host, netlink, known.bridge, spec.mtu, port, spec.groups, before
+                )
+                changed.append(port.id)
+            elif before is not None and known.groups != spec.groups and trusts_groups(port):
+                table = guard(self._host, port, before.interface, spec.groups, before.table)
+                known.ports[port.id] = WiredPort(port, before.interface, before.mtu, table)
+        except HostError as error:
+            return error
+        return None
 
     def _foundation(self, netlink: Netlink, name: str, spec: NetworkSpec, known: Known, fresh: bool) -> None:
         """The bridge and its addresses."""

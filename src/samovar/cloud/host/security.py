@@ -8,6 +8,7 @@ others.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 from collections.abc import Iterable, Mapping
@@ -43,15 +44,11 @@ def security_table(port: PortSpec, interface: str, groups: Mapping[str, tuple[st
     declared: list[str] = []
     elements: dict[str, frozenset[str]] = {}
     for group in used:
-        for version, kind in ((4, "ipv4_addr"), (6, "ipv6_addr")):
-            members = _networks(groups.get(group, ()), version)
-            name = _set_name(group, version)
-            if all(member.prefixlen == member.max_prefixlen for member in members):
-                declared.append(f"set {name} {{ type {kind}; }}")
-                elements[name] = frozenset(str(member.network_address) for member in members)
-            else:  # intervals do not take single changes well: declare them whole
-                whole = ", ".join(map(str, ipaddress.collapse_addresses(members)))  # type: ignore[type-var]
-                declared.append(f"set {name} {{ type {kind}; flags interval; elements = {{ {whole} }}; }}")
+        for version in (4, 6):
+            declaration, members = _group_set(group, groups.get(group, ()), version)
+            declared.append(declaration)
+            if members is not None:
+                elements[_set_name(group, version)] = members
     ingress = _compile(port.rules, "ingress")
     egress = _compile(port.rules, "egress")
     body = "\n".join(
@@ -93,6 +90,7 @@ def _compile(rules: Iterable[RuleSpec], direction: str) -> list[str]:
     return sorted({line for line in lines if line})
 
 
+@functools.lru_cache(maxsize=4096)
 def _line(rule: RuleSpec) -> str:
     version = 4 if rule.ethertype == "IPv4" else 6
     words = [f"meta nfproto ipv{version}"]
@@ -143,6 +141,18 @@ def _networks(prefixes: Iterable[str], version: int) -> list[ipaddress.IPv4Netwo
         return [network for network in networks if network.version == version]
     except ValueError as error:
         raise HostError("invalid", f"A rule's remote address is not one: {error}.") from None
+
+
+@functools.lru_cache(maxsize=256)
+def _group_set(group: str, prefixes: tuple[str, ...], version: int) -> tuple[str, frozenset[str] | None]:
+    """The set of a group's members: its declaration, and its elements where they may change one by one."""
+    members = _networks(prefixes, version)
+    start = f"set {_set_name(group, version)} {{ type ipv{version}_addr;"
+    if all(member.prefixlen == member.max_prefixlen for member in members):
+        return f"{start} }}", frozenset(str(member.network_address) for member in members)
+    # Intervals do not take single changes well: declare them whole.
+    whole = ", ".join(map(str, ipaddress.collapse_addresses(members)))  # type: ignore[type-var]
+    return f"{start} flags interval; elements = {{ {whole} }}; }}", None
 
 
 def _set_name(group: str, version: int) -> str:
