@@ -117,9 +117,9 @@ def test_defaults_are_filled_in_deeply():
 
 
 def test_defaults_are_not_shared():
-    first = checked("OS::Nova::Server", flavor="f").values
+    first = checked("OS::Nova::Server", flavor="f", image="i").values
     first["metadata"]["x"] = 1
-    assert checked("OS::Nova::Server", flavor="f").values["metadata"] == {}
+    assert checked("OS::Nova::Server", flavor="f", image="i").values["metadata"] == {}
 
 
 def test_older_spellings_are_folded():
@@ -127,7 +127,8 @@ def test_older_spellings_are_folded():
     assert result.values["network"] == "n"
     assert result.values["fixed_ips"][0]["subnet"] == "s"
     assert not errors(result)
-    assert [each.code for each in result.diagnostics.warnings] == ["deprecated-property"]
+    (warning,) = result.diagnostics.warnings
+    assert (warning.code, warning.advice) == ("deprecated-property", 'Use "network".')
 
 
 def test_old_and_new_spelling_together_are_an_error():
@@ -136,12 +137,15 @@ def test_old_and_new_spelling_together_are_an_error():
 
 
 def test_what_only_a_cloud_can_check_is_kept_for_later():
-    result = checked("OS::Nova::Server", flavor="m1", networks=[{"network": Unknown("net id")}])
-    assert [(each.constraint, each.value) for each in result.lookups] == [("nova.flavor", "m1")]
+    result = checked("OS::Nova::Server", flavor="m1", image="i", networks=[{"network": Unknown("net id")}])
+    assert [(each.constraint, each.value) for each in result.lookups] == [
+        ("nova.flavor", "m1"),
+        ("glance.image", "i"),
+    ]
 
 
 def test_null_means_not_given_but_for_gateways():
-    values = checked("OS::Neutron::Subnet", network="n", gateway_ip=None, cidr=None).values
+    values = checked("OS::Neutron::Subnet", network="n", gateway_ip=None, cidr=None, subnetpool="p").values
     assert (values["gateway_ip"], values["cidr"]) == ("", None)
     assert checked("OS::Neutron::Subnet", network="n").values["gateway_ip"] is None
 
@@ -193,3 +197,82 @@ def test_syntax_checks(name, good, bad):
     check = SYNTAX_CHECKS[name]
     assert [value for value in good if check(value) is not None] == []
     assert [value for value in bad if check(value) is None] == []
+
+
+def message(type_name, **given):
+    found = checked(type_name, **given).diagnostics.errors
+    return found[0].message if found else None
+
+
+SERVER = {"flavor": "f", "image": "i"}
+
+
+@pytest.mark.parametrize(
+    ("type_name", "given", "sentence"),
+    [
+        ("OS::Neutron::Subnet", {"network": "n"}, 'One of "cidr" and "subnetpool" is needed.'),
+        (
+            "OS::Neutron::Subnet",
+            {"network": "n", "cidr": "10.0.0.0/24", "subnetpool": "p"},
+            '"cidr" and "subnetpool" exclude each other.',
+        ),
+        (
+            "OS::Neutron::Subnet",
+            {"network": "n", "cidr": "10.0.0.0/24", "ipv6_ra_mode": "slaac"},
+            '"ipv6_ra_mode" is for subnets of IP version 6.',
+        ),
+        ("OS::Neutron::Subnet", {"network": "n", "cidr": Unknown("x")}, None),
+        ("OS::Neutron::RouterInterface", {"router": "r"}, 'One of "subnet" and "port" is needed.'),
+        ("OS::Neutron::RouterInterface", {"router": "r", "subnet": Unknown("s id")}, None),
+        (
+            "OS::Neutron::FloatingIP",
+            {"floating_network": "n", "fixed_ip_address": "10.0.0.1"},
+            '"fixed_ip_address" needs "port_id".',
+        ),
+        (
+            "OS::Nova::Server",
+            {"flavor": "f"},
+            "The server has neither an image nor a disk to start from.",
+        ),
+        ("OS::Nova::Server", {"flavor": "f", "block_device_mapping_v2": [{"volume_id": "v"}]}, None),
+        (
+            "OS::Nova::Server",
+            SERVER | {"networks": [{"tag": "x"}]},
+            'An interface needs one of "network", "subnet" and "port".',
+        ),
+        (
+            "OS::Nova::Server",
+            SERVER | {"networks": [{"port": "p", "fixed_ip": "10.0.0.1"}]},
+            '"port" and "fixed_ip" exclude each other: the port has its addresses.',
+        ),
+        (
+            "OS::Nova::Server",
+            SERVER | {"networks": [{"port": Unknown("p id")}], "security_groups": ["g"]},
+            '"security_groups" of a server do not apply to ports that exist already.',
+        ),
+        (
+            "OS::Nova::Server",
+            SERVER | {"networks": [{"allocate_network": "auto"}, {"network": "n"}]},
+            '"allocate_network" can only stand alone in "networks".',
+        ),
+        ("OS::Nova::Server", SERVER | {"networks": Unknown("list")}, None),
+        (
+            "OS::Heat::RandomString",
+            {"length": 3, "character_classes": [{"class": "digits", "min": 4}]},
+            "The string has 3 characters, and its classes and sequences need 4.",
+        ),
+        (
+            "OS::Nova::Flavor",
+            {"ram": 1, "vcpus": 1, "tenants": ["t"]},
+            '"tenants" has no meaning for a public flavor.',
+        ),
+        (
+            "OS::Glance::WebImage",
+            {"location": "http://x", "disk_format": "ami", "container_format": "bare"},
+            'The disk format "ami" and the container format "bare" do not go together.',
+        ),
+        ("OS::Neutron::Port", {"network": "n", "fixed_ips": [{"subnet": "s"}]}, None),
+    ],
+)
+def test_what_does_not_fit_together_is_told(type_name, given, sentence):
+    assert message(type_name, **given) == sentence

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from samovar.diagnostics import Diagnostics, Place, did_you_mean
+from samovar.orchestration.resources.coherence import incoherences
 from samovar.orchestration.resources.constraints import Custom
 from samovar.orchestration.resources.conversion import ConversionError, convert
 from samovar.orchestration.resources.folding import fold
 from samovar.orchestration.resources.schema import Property, ResourceType, Status
+from samovar.orchestration.resources.translations import Appended, Moved
 from samovar.orchestration.templates.nodes import path_text
 from samovar.orchestration.templates.values import Unknown
 
@@ -59,6 +61,9 @@ def validate_properties(
         folded = fold(declared, given, check.conflict)
         check.older_spellings(given)
         check.result.values = check.fields(declared.properties, folded, ())
+        if not check.result.diagnostics.has_errors:
+            for each in incoherences(declared.name, check.result.values):
+                check.error("property-conflict", each.path, each.message, each.advice)
     return check.result
 
 
@@ -145,7 +150,7 @@ class _Check:
                 self.result.diagnostics.warning(
                     "deprecated-property",
                     f'Property "{name}" of {self.declared.name} is deprecated.',
-                    advice=declared.description if declared else "",
+                    advice=_newer(self.declared, name),
                     place=self.place_of(path),
                     path=path_text(path),
                 )
@@ -204,6 +209,14 @@ class _Check:
             if violation is not None:
                 self.error("property-constraint", at, f'Property "{_last_name(at)}" {violation}.')
                 return
+
+
+def _newer(declared: ResourceType, name: str) -> str:
+    """What to use in place of an older property."""
+    for rule in declared.translation:
+        if isinstance(rule, Moved | Appended) and rule.source == name:
+            return f'Use "{rule.path[-1]}".'
+    return declared.properties[name].description
 
 
 def _last_name(at: Where) -> str:

@@ -31,9 +31,11 @@ async def test_an_older_spelling_of_the_character_class_works(alone):
 
 
 async def test_impossible_minima_are_told(alone):
-    string = alone("OS::Heat::RandomString", length=2, character_classes=[{"class": "digits", "min": 5}])
+    string = alone("OS::Heat::RandomString", length=8)
+    await string.take(string.given)
+    string.properties |= {"length": 2, "character_classes": [{"class": "digits", "min": 5}]}
     with pytest.raises(ResourceFailed, match="need at least 5"):
-        await string.create()
+        await string.behaviour.prepare(string)
 
 
 @pytest.mark.parametrize(
