@@ -1,5 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
+import msgspec
 import pytest
+
+from samovar.clients import InProcess
+from samovar.cloud.network import Service
+from samovar.config import Settings
+from samovar.messaging import LocalBus
+from samovar.web import Prefixes
+
+from .conftest import Tokens, User
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -226,9 +235,10 @@ async def test_quotas_bind(member, admin):
     ]
 
 
-async def test_discovery_and_surroundings(users, admin, public):
-    status, _body = await users["nobody"].ask("GET", "/../")
-    assert status in (200, 401, 404)
+async def test_discovery_and_surroundings(admin, public):
+    raw = await admin.transport.send("GET", "http://h:1/network", {}, None, 5)
+    [version] = msgspec.json.decode(raw.body)["versions"]
+    assert (version["id"], version["links"][0]["href"]) == ("v2.0", "http://h:1/network/v2.0/")
     _, resources = await admin.ask("GET", "")
     assert {"network", "subnet", "port", "router"} <= {r["name"] for r in resources["resources"]}
     aliases = {e["alias"] for e in await admin.get("/extensions")}
@@ -240,3 +250,30 @@ async def test_discovery_and_surroundings(users, admin, public):
     assert await admin.get("/agents") == []
     full = {a["network_id"]: a for a in await admin.get("/network-ip-availabilities")}
     assert (full[public]["total_ips"], full[public]["used_ips"]) == (253, 0)
+
+
+async def test_an_operators_policy_file_rules(database, tmp_path):
+    policy = tmp_path / "policy.yaml"
+    policy.write_text('"create_network": "role:admin"\n')
+    service = Service(database, LocalBus(), Settings(state_dir=tmp_path, policy_file=policy), Tokens())
+    transport = InProcess(Prefixes({"network": service.api().asgi()}, service.api().asgi()))
+    assert await User(transport, "member").refused("POST", "/networks", {"network": {}}) == (
+        403,
+        "PolicyNotAuthorized",
+    )
+    await User(transport, "admin").create("networks")
+
+
+async def test_a_list_writes_nothing_once_the_default_group_is_there(service, member):
+    await member.get("/security-groups")
+    writes = []
+    write = service.backend.database.journal.write
+
+    async def counted(change):
+        writes.append(change)
+        return await write(change)
+
+    service.backend.database.journal.write = counted
+    for path in ("/security-groups", "/security-group-rules", "/networks", "/ports"):
+        await member.get(path)
+    assert writes == []

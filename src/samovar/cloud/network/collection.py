@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from samovar.auth import Context
 from samovar.database import Json, Timestamp
 from samovar.web import Api, Call, Reply, page_limit, paginate, sort_keys
 
@@ -59,8 +60,7 @@ class Collection:
     async def index(self, call: Call) -> Any:
         kind, context = self.kind, call.context
         call.enforce(f"get_{kind.name}", {"project_id": context.project_id})
-        if kind.before_list is not None:
-            await self.backend.commit(context, kind.before_list)
+        await self._prepare(context)
         wanted = conditions(kind, call)
         limit = page_limit(call) or None
         reverse = call.query.get("page_reverse", "").lower() == "true"
@@ -93,6 +93,13 @@ class Collection:
         if links:
             body[f"{kind.plural}_links"] = links
         return body
+
+    async def _prepare(self, context: Context) -> None:
+        preparation = self.kind.preparation
+        if preparation is None:
+            return
+        if await self.backend.database.read(lambda connection: preparation.missing(connection, context)):
+            await self.backend.commit(context, preparation.make)
 
     async def show(self, call: Call) -> Any:
         kind, context = self.kind, call.context

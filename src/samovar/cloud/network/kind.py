@@ -55,6 +55,14 @@ Describe = Callable[[Connection, Sequence[RowMapping], Context], list[dict[str, 
 Filter = Callable[[Sequence[str]], ColumnElement[bool]]
 
 
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What has to be there before a list is true: `missing` looks, `make` makes it."""
+
+    missing: Callable[[Connection, Context], bool]
+    make: Callable[[Work], Any]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """One kind of resource. ``columns`` maps names of the API to columns where they differ."""
@@ -74,7 +82,7 @@ class Kind:
     columns: Mapping[str, str] = field(default_factory=dict)
     unlisted: frozenset[str] = frozenset()
     taggable: bool = True
-    before_list: Callable[[Work], None] | None = None
+    preparation: Preparation | None = None
 
     def column(self, attribute: str) -> Column[Any] | None:
         """The column that an attribute of the API is kept in, if it is one column."""

@@ -17,7 +17,19 @@ from .faults import refuse
 from .kind import Attribute, Kind, Values, chunks, named, standard, tags_of
 from .tables import addresses, floating_ips, routers, subnets
 from .tables import ports as port_table
-from .values import address, boolean, identity, ip, list_of, mapping, one_of, overlap, prefix, routes
+from .values import (
+    address,
+    boolean,
+    identity,
+    ip,
+    list_of,
+    mapping,
+    not_here,
+    one_of,
+    overlap,
+    prefix,
+    routes,
+)
 
 GATEWAY = "network:router_gateway"
 INTERFACE = "network:router_interface"
@@ -41,8 +53,8 @@ ATTRIBUTES = {
     "external_gateway_info": Attribute(parse_gateway, {}),
     "routes": Attribute(routes, [], create=False),
     "availability_zone_hints": Attribute(list_of(one_of(networks.ZONE)), [], update=False),
-    "distributed": Attribute(one_of(False), False, update=False),
-    "ha": Attribute(one_of(False), False, update=False),
+    "distributed": Attribute(not_here("distributed routers"), False, update=False),
+    "ha": Attribute(not_here("highly available routers"), False, update=False),
 }
 
 

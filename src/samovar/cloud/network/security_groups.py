@@ -14,7 +14,18 @@ from . import security_rules
 from .backend import Work
 from .collection import bump
 from .faults import refuse
-from .kind import REQUIRED, Attribute, Kind, Values, chunks, named, shared_with, standard, tags_of
+from .kind import (
+    REQUIRED,
+    Attribute,
+    Kind,
+    Preparation,
+    Values,
+    chunks,
+    named,
+    shared_with,
+    standard,
+    tags_of,
+)
 from .tables import groups, port_groups, sharing, tags
 from .tables import rules as rule_table
 from .values import boolean, text
@@ -108,9 +119,14 @@ def ensure_default(work: Work, project_id: str) -> str:
     return identity
 
 
-def default_of_caller(work: Work) -> None:
-    if work.context.project_id:
-        ensure_default(work, work.context.project_id)
+def _has_no_default(connection: Connection, context: Context) -> bool:
+    query = select(groups.c.id).where(groups.c.default_of == context.project_id)
+    return bool(context.project_id) and connection.execute(query).first() is None
+
+
+DEFAULT_OF_CALLER: Preparation = Preparation(
+    _has_no_default, lambda work: ensure_default(work, work.context.project_id or "")
+)
 
 
 def join(work: Work, port_id: str, wanted: Sequence[str]) -> None:
@@ -159,5 +175,5 @@ KIND = Kind(
         shared_with(groups.c.id, "access_as_shared", context),
     ),
     unlisted=frozenset({"default_of"}),
-    before_list=default_of_caller,
+    preparation=DEFAULT_OF_CALLER,
 )

@@ -15,7 +15,7 @@ from . import security_groups
 from .backend import Work
 from .collection import bump
 from .faults import refuse
-from .kind import REQUIRED, Attribute, Kind, Values, named, standard
+from .kind import REQUIRED, Attribute, Kind, Preparation, Values, named, standard
 from .protocols import ICMP, ICMPV6, ONLY_IPV6, WITH_PORTS, number
 from .tables import groups, rules
 from .values import anything, identity, integer, nullable, one_of, prefix
@@ -213,5 +213,8 @@ KIND = Kind(
     readable=readable,
     unlisted=frozenset({"fingerprint", "name"}),
     taggable=False,
-    before_list=lambda work: security_groups.default_of_caller(work),
+    preparation=Preparation(
+        lambda connection, context: security_groups.DEFAULT_OF_CALLER.missing(connection, context),
+        lambda work: security_groups.DEFAULT_OF_CALLER.make(work),
+    ),
 )

@@ -85,6 +85,17 @@ def one_of(*choices: Any) -> Parser:
     return parse
 
 
+def not_here(what: str) -> Parser:
+    """A switch that can only be off."""
+
+    def parse(value: Any) -> bool:
+        if value is not None and boolean(value):
+            raise ValueError(f"there are no {what} in this cloud")
+        return False
+
+    return parse
+
+
 def list_of(parser: Parser, maximum: int = 1000) -> Parser:
     """A list without repetitions; null is the empty one."""
 

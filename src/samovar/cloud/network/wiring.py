@@ -98,11 +98,6 @@ class Wiring:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def settled(self) -> None:
-        """Wait until nothing is pending (what is being retried counts as pending)."""
-        while self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
-
     # ── what has to be looked at ──
 
     async def _rung(self, ids: Sequence[str]) -> None:
