@@ -42,7 +42,9 @@ class Policy:
         check = self._checks.get(rule) or self._checks.get("default")
         if check is None:
             return False
-        return bool(check(dict(target or {}), credentials(context), _Enforcer(self._checks), rule))
+        # An absent value must not match an absent credential: "nobody's" is not "mine".
+        known = {key: value for key, value in (target or {}).items() if value is not None}
+        return bool(check(known, credentials(context), _Enforcer(self._checks), rule))
 
     def enforce(self, rule: str, context: Context, target: Mapping[str, Any] | None = None) -> None:
         """Raise PolicyDenied unless the policy allows it."""

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: which commands there are, and how their failures are told.
+
+Each command lives in a module of its own that is imported when it is called, so that ``--help``
+answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from samovar import __version__
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked; the message says why and what to do."""
+
+
+def default_state_dir() -> Path:
+    """Where the cloud of this user keeps its state."""
+    named = os.environ.get("SAMOVAR_STATE_DIR")
+    if named:
+        return Path(named)
+    if os.geteuid() == 0:
+        return Path("/var/lib/samovar")
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "samovar"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--state-dir",
+        type=Path,
+        default=default_state_dir(),
+        metavar="DIR",
+        help="where the cloud keeps everything (default: %(default)s)",
+    )
+    shared.add_argument("--json", action="store_true", help="answer in JSON, for programs")
+
+    stack = argparse.ArgumentParser(add_help=False)
+    stack.add_argument("-P", "--parameter", action="append", default=[], metavar="NAME=VALUE")
+    stack.add_argument("-e", "--environment", action="append", default=[], type=Path, metavar="FILE")
+
+    top = argparse.ArgumentParser(
+        prog="samovar",
+        description="Heat's templates and Octavia's load balancers, with a small cloud of their own.",
+    )
+    top.add_argument("--version", action="version", version=f"samovar {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, help: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=help, description=help, parents=[shared, *parents])
+
+    up = command("up", "start the cloud where it isn't running, and make a template real", stack)
+    up.add_argument("template", nargs="?", type=Path, metavar="TEMPLATE")
+    up.add_argument("--name", metavar="STACK", help="name of the stack (default: the file's name)")
+    up.add_argument("--rollback", action="store_true", help="undo a create or update that fails")
+    up.add_argument("--timeout", type=int, metavar="MINUTES", help="give the stack this long")
+    up.add_argument("--detach", action="store_true", help="do not wait for the stack")
+    _listening(up)
+
+    down = command("down", "stop the cloud; its state is kept")
+    down.add_argument("--purge", action="store_true", help="remove the state too: stacks, images, passwords")
+
+    serve = command("serve", "run services in the foreground")
+    serve.add_argument("services", nargs="+", metavar="NAME", help="a service, or 'all'")
+    _listening(serve)
+
+    command("status", "what runs, where it listens, and how it is")
+    command("doctor", "what this machine needs, and how to get what it lacks")
+
+    logs = command("logs", "what the cloud has logged")
+    logs.add_argument(
+        "-n", "--lines", type=int, default=50, metavar="N", help="the last N lines (default 50)"
+    )
+    logs.add_argument("-f", "--follow", action="store_true", help="go on with what is logged from now")
+
+    validate = command("validate", "check a template; needs no running cloud", stack)
+    validate.add_argument("template", type=Path, metavar="TEMPLATE")
+
+    plan = command("plan", "what 'up' would change, and why", stack)
+    plan.add_argument("template", type=Path, metavar="TEMPLATE")
+    plan.add_argument("--name", metavar="STACK", help="name of the stack (default: the file's name)")
+
+    database = command("db", "look after the database")
+    database.add_argument("action", choices=["upgrade", "version"])
+    database.add_argument("revision", nargs="?", default="head", metavar="REVISION")
+    _files(database)
+    return top
+
+
+def _files(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--config-file", action="append", default=[], type=Path, metavar="FILE", help="options in INI form"
+    )
+
+
+def _listening(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--port",
+        type=int,
+        default=os.environ.get("SAMOVAR_PORT"),
+        metavar="PORT",
+        help="port of all the APIs (default 9090)",
+    )
+    command.add_argument(
+        "--external-cidr",
+        default=os.environ.get("SAMOVAR_EXTERNAL_CIDR"),
+        metavar="CIDR",
+        help="addresses of floating IPs (default 172.24.4.0/24)",
+    )
+    _files(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status is 0 for done, 1 for failed, 2 for a mistake in the command."""
+    options = parser().parse_args(arguments)
+    options.state_dir = options.state_dir.absolute()
+    module = importlib.import_module(f"samovar.cli.{options.command}")
+    try:
+        status: int = module.run(options)
+        return status
+    except CommandError as error:
+        print(f"samovar: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    # `python -m` runs this file under another name; the commands raise the CommandError of this one.
+    from samovar.cli.main import main as run
+
+    sys.exit(run())

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a command talks to the running cloud: over HTTP, as the cloud's own member user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from samovar.clients import Cloud, CloudError, CloudUnreachable, Http, PasswordCredentials, segment
+
+from .main import CommandError
+from .state_directory import Running, StateDirectory
+
+DOMAIN = "default"
+PROJECT = "samovar"
+USER = "samovar"
+
+
+def passwords(state: StateDirectory) -> dict[str, str]:
+    """The passwords that were made for this cloud. Raises CommandError."""
+    try:
+        return msgspec.json.decode(state.passwords.read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError) as error:
+        raise CommandError(
+            f"the passwords of the cloud cannot be read from {state.passwords}: {error}"
+        ) from error
+
+
+def cloud_entry(origin: str, user: str, project: str, password: str) -> dict[str, Any]:
+    """An entry of clouds.yaml."""
+    return {
+        "auth": {
+            "auth_url": f"{origin}/identity/v3",
+            "username": user,
+            "password": password,
+            "project_name": project,
+            "user_domain_id": DOMAIN,
+            "project_domain_id": DOMAIN,
+        },
+        "region_name": "RegionOne",
+        "identity_api_version": "3",
+        "interface": "public",
+    }
+
+
+class Orchestration:
+    """The orchestration API of a running cloud; use as an asynchronous context manager."""
+
+    def __init__(self, state: StateDirectory, running: Running) -> None:
+        credentials = PasswordCredentials(
+            password=passwords(state)[USER],
+            username=USER,
+            user_domain_id=DOMAIN,
+            project_name=PROJECT,
+            project_domain_id=DOMAIN,
+        )
+        self._cloud = Cloud(f"{running.origin}/identity/v3", credentials, transport=Http())
+
+    async def __aenter__(self) -> Orchestration:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._cloud.transport.close()
+
+    async def ask(self, method: str, path: str, *, json: Any = None, query: Any = None) -> Any:
+        """The decoded body of the answer. Raises CommandError with the cloud's words."""
+        try:
+            answer = await self._cloud.request("orchestration", method, path, json=json, query=query)
+        except CloudError as error:
+            raise CommandError(error.message) from error
+        except CloudUnreachable as error:
+            raise CommandError(f"the cloud does not answer: {error}") from error
+        return answer.body
+
+    async def stack(self, name: str) -> dict[str, Any] | None:
+        """The stack of this name, without its outputs; None when there is none."""
+        try:
+            answer = await self._cloud.request("orchestration", "GET", f"/stacks/{segment(name)}")
+            if answer.status == 302:
+                location = answer.headers["location"].split("/stacks/", 1)[1]
+                answer = await self._cloud.request("orchestration", "GET", f"/stacks/{location}")
+        except CloudError as error:
+            if error.not_found:
+                return None
+            raise CommandError(error.message) from error
+        found: dict[str, Any] = answer.body["stack"]
+        return found

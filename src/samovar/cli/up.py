@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""samovar up: the cloud runs, and the template is real.
+
+start the cloud ─▶ clouds.yaml ─▶ read template, environments, files
+                                   └▶ create or update the stack ─▶ progress ─▶ outputs
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+import time
+from typing import Any
+
+from samovar.clients import segment
+
+from . import clouds_file, daemon
+from .main import CommandError
+from .session import PROJECT, USER, Orchestration, cloud_entry, passwords
+from .state_directory import Running, StateDirectory
+from .template_files import Package, read_package
+
+
+def run(options: argparse.Namespace) -> int:
+    began = time.monotonic()
+    package = (
+        read_package(options.template, options.environment, options.parameter) if options.template else None
+    )
+    name = stack_name(options) if package else ""
+    state = StateDirectory(options.state_dir)
+    running, started = daemon.ensure(state, options)
+    write_clouds(state, running)
+    if not options.json:
+        seconds = f" after {time.monotonic() - began:.1f} s" if started else ""
+        print(f"The cloud runs at {running.origin}{seconds}. For its clients: export OS_CLOUD=samovar")
+    if package is None:
+        if options.json:
+            print(json.dumps({"origin": running.origin, "started": started}))
+        return 0
+    try:
+        return asyncio.run(_apply(options, state, running, package, name))
+    except KeyboardInterrupt:
+        print(f"\nDetached. The stack goes on; see it with: openstack stack show {name}", file=sys.stderr)
+        return 130
+
+
+def stack_name(options: argparse.Namespace) -> str:
+    """The name given, else one made of the file's name. Raises CommandError."""
+    name = options.name or re.sub(r"[^a-zA-Z0-9_.-]", "-", options.template.stem)
+    if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_.-]{0,254}", name):
+        raise CommandError(
+            f"{name!r} cannot name a stack: a letter, then letters, digits, '_', '.' and '-'; use --name"
+        )
+    return str(name)
+
+
+def write_clouds(state: StateDirectory, running: Running) -> None:
+    """Put the entries `samovar` and `samovar-admin` into clouds.yaml."""
+    known = passwords(state)
+    path = clouds_file.default_path()
+    clouds_file.put(
+        path,
+        {
+            "samovar": cloud_entry(running.origin, USER, PROJECT, known[USER]),
+            "samovar-admin": cloud_entry(running.origin, "admin", "admin", known["admin"]),
+        },
+    )
+
+
+async def _apply(
+    options: argparse.Namespace, state: StateDirectory, running: Running, package: Package, name: str
+) -> int:
+    from .progress import follow
+
+    async with Orchestration(state, running) as api:
+        existing = await api.stack(name)
+        body = package.request(disable_rollback=not options.rollback, timeout_mins=options.timeout)
+        if existing is None:
+            created = await api.ask("POST", "/stacks", json={**body, "stack_name": name})
+            identity = f"{segment(name)}/{created['stack']['id']}"
+            after = None
+        else:
+            identity = f"{segment(name)}/{existing['id']}"
+            newest = await api.ask("GET", f"/stacks/{identity}/events", query={"limit": 1})
+            after = newest["events"][0]["id"] if newest["events"] else None
+            await api.ask("PUT", f"/stacks/{identity}", json=body)
+        if options.detach:
+            _print_detached(options, name)
+            return 0
+        await follow(api, identity, name, after=after, quiet=options.json)
+        stack = (await api.ask("GET", f"/stacks/{identity}"))["stack"]
+    failed = not stack["stack_status"].endswith("_COMPLETE") or stack["stack_status"].startswith("ROLLBACK")
+    if options.json:
+        outputs = {output["output_key"]: output.get("output_value") for output in stack.get("outputs", ())}
+        print(
+            json.dumps(
+                {
+                    "stack": {"name": name, "id": stack["id"]},
+                    "status": stack["stack_status"],
+                    "reason": stack["stack_status_reason"],
+                    "outputs": outputs,
+                }
+            )
+        )
+    else:
+        _print_result(stack, failed)
+    return 1 if failed else 0
+
+
+def _print_detached(options: argparse.Namespace, name: str) -> None:
+    if options.json:
+        print(json.dumps({"stack": {"name": name}, "status": "IN_PROGRESS"}))
+    else:
+        print(f"The stack {name} is being made; see it with: openstack stack show {name}")
+
+
+def _print_result(stack: dict[str, Any], failed: bool) -> None:
+    if failed:
+        print(
+            f"{stack['stack_name']}: {stack['stack_status']}\n  {stack['stack_status_reason']}",
+            file=sys.stderr,
+        )
+        return
+    outputs = sorted(stack.get("outputs", ()), key=lambda output: str(output["output_key"]))
+    width = max((len(output["output_key"]) for output in outputs), default=0)
+    for output in outputs:
+        if output.get("output_error"):
+            print(f"  {output['output_key']:<{width}}  (not available: {output['output_error']})")
+            continue
+        value = output.get("output_value")
+        text = value if isinstance(value, str) else json.dumps(value)
+        print(f"  {output['output_key']:<{width}}  {text}")
+    if not outputs:
+        print(f"  {stack['stack_name']} is {stack['stack_status']}; the template has no outputs.")

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The services of one process, composed: who is given what, and in which order they begin and end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from samovar import __version__
+from samovar.auth import TokenValidator
+from samovar.clients import (
+    Cloud,
+    Credentials,
+    Http,
+    InProcess,
+    PasswordCredentials,
+    TokenCredentials,
+    Transport,
+)
+from samovar.cloud import compute, identity, image, network
+from samovar.cloud.host import HostClient, HostError
+from samovar.config import Settings
+from samovar.database import Database, DatabaseUnavailable
+from samovar.messaging import LocalBus
+from samovar.orchestration import api as orchestration_api
+from samovar.orchestration import engine
+from samovar.web import Api, Call, Fault, Prefixes, health_routes
+
+log = logging.getLogger(__name__)
+
+SERVICES = ("identity", "image", "network", "compute", "orchestration-api", "engine")
+"""Services in the order in which they start; they stop in the opposite one."""
+
+ON_THE_HOST = {"network", "compute"}
+
+ENDPOINTS = {
+    "identity": ("identity", "keystone", "/identity", "Identity"),
+    "image": ("image", "glance", "/image", "Images"),
+    "network": ("network", "neutron", "/network", "Networking"),
+    "compute": ("compute", "nova", "/compute/v2.1", "Compute"),
+    "orchestration-api": ("orchestration", "heat", "/heat-api/v1/%(project_id)s", "Orchestration"),
+}
+
+
+class StartError(Exception):
+    """The process cannot start; the message says why and what to do."""
+
+
+class Embedded:
+    """The services named in `wanted`, over one database, one bus and one port.
+
+    Identity's validator is always there: tokens are checked against the database that all share.
+    Requests from service to service stay in the process when all of them are here.
+    """
+
+    def __init__(
+        self, settings: Settings, wanted: set[str], database: Database, *, origin: str, agent_socket: Path
+    ) -> None:
+        self.settings, self.wanted, self.database, self.origin = settings, wanted, database, origin
+        self.draining = False
+        self._started = False
+        self._agent_socket = agent_socket
+        self._bus = LocalBus()
+        self._host: HostClient | None = None
+        self._services: dict[str, Any] = {}
+        self._application: ASGIApp | None = None
+        whole = wanted == set(SERVICES)
+        self._transport: Transport = InProcess(self.application) if whole else Http()
+
+    async def application(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application of this process."""
+        assert self._application is not None
+        await self._application(scope, receive, send)
+
+    def cloud(self, credentials: Credentials) -> Cloud:
+        """A client of this cloud with these credentials."""
+        return Cloud(f"{self.origin}/identity/v3", credentials, transport=self._transport)
+
+    def _credentials(self, name: str) -> PasswordCredentials:
+        password = identity.read_passwords(self.settings.state_dir)[name]
+        return PasswordCredentials(
+            password,
+            username=name,
+            user_domain_id="default",
+            project_name="service",
+            project_domain_id="default",
+        )
+
+    def _service_user(self, name: str) -> Cloud:
+        return self.cloud(self._credentials(name))
+
+    def _caller(self, token: str) -> Cloud:
+        return self.cloud(TokenCredentials(token))
+
+    async def prepare(self) -> None:
+        """Build the services and the application; nothing is served yet."""
+        settings, database, bus = self.settings, self.database, self._bus
+        entries = [identity.CatalogEntry(*ENDPOINTS[name]) for name in SERVICES if name in ENDPOINTS]
+        keystone = identity.Service(database, settings)
+        first = await keystone.bootstrap(entries)
+        validator = keystone.validator()
+        self._services["identity"] = keystone
+        if self.wanted & ON_THE_HOST:
+            self._host = HostClient(self._agent_socket)
+        if "image" in self.wanted:
+            glance = image.Service(database, settings, validator)
+            await glance.bootstrap()
+            self._services["image"] = glance
+        if "network" in self.wanted:
+            neutron = network.Service(database, bus, settings, validator, self._host)
+            await neutron.bootstrap(first.admin_project_id)
+            self._services["network"] = neutron
+        if "compute" in self.wanted:
+            clouds = compute.Clouds(self._service_user("nova"), self._caller)
+            nova = compute.Service(database, bus, settings, validator, clouds, self._host, self.application)
+            await nova.bootstrap()
+            self._services["compute"] = nova
+        if self.wanted & {"orchestration-api", "engine"}:
+            self._orchestrate(first, validator)
+        self._application = Prefixes(
+            {
+                ENDPOINTS[name][2].split("/")[1]: _application(self._services[name])
+                for name in SERVICES
+                if name in self.wanted and name in ENDPOINTS
+            },
+            self._front().asgi(),
+        )
+
+    def _orchestrate(self, first: identity.FirstCloud, validator: TokenValidator) -> None:
+        parts = engine.Parts(
+            database=self.database,
+            bus=self._bus,
+            settings=self.settings,
+            vault=engine.Vault.of(self.settings.engine.auth_encryption_key, self.settings.state_dir),
+            cloud_for=self.cloud,
+            trustee=self._credentials("heat"),
+            stack_domain_admin=PasswordCredentials(
+                first.passwords["heat_domain_admin"],
+                username="heat_domain_admin",
+                user_domain_id=first.stack_domain_id,
+                domain_id=first.stack_domain_id,
+            ),
+            stack_domain_id=first.stack_domain_id,
+            endpoint=f"{self.origin}/heat-api",
+            cfn_endpoint=f"{self.origin}/heat-api-cfn",
+            auth_url=f"{self.origin}/identity/v3",
+        )
+        if "engine" in self.wanted:
+            self._services["engine"] = engine.Service(parts)
+        if "orchestration-api" in self.wanted:
+            self._services["orchestration-api"] = orchestration_api.Service(parts, validator)  # type: ignore
+
+    async def start(self) -> None:
+        """Start every service, one after the other."""
+        for name in SERVICES:
+            if name in self.wanted:
+                await self._services[name].start()
+        self._started = True
+
+    async def stop(self) -> None:
+        """Let every service finish or hand back what it is doing."""
+        for name in reversed(SERVICES):
+            if name in self.wanted:
+                try:
+                    await self._services[name].stop()
+                except Exception:
+                    log.exception("%s did not stop in order", name)
+
+    async def close(self) -> None:
+        """Give up connections."""
+        await self._transport.close()
+        if self._host is not None:
+            await self._host.close()
+
+    def _front(self) -> Api:
+        """What answers outside every prefix: what is served here, and how it is."""
+        api = Api("samovar", render_fault=_render)
+
+        async def index(call: Call) -> dict[str, Any]:
+            services = {
+                type: call.origin + path.split("%")[0].rstrip("/")
+                for name, (type, _, path, _) in ENDPOINTS.items()
+                if name in self.wanted
+            }
+            return {"name": "samovar", "version": __version__, "services": services}
+
+        api.route("GET", "/", index)
+        health_routes(
+            api,
+            {"process": self._serving, "database": self._database_answers, "host agent": self._host_answers},
+        )
+        return api
+
+    async def _serving(self) -> str | None:
+        if self.draining:
+            return "The process is stopping."
+        return None if self._started else "The services are starting."
+
+    async def _database_answers(self) -> str | None:
+        try:
+            await self.database.read(lambda connection: connection.execute(text("SELECT 1")).scalar())
+        except DatabaseUnavailable as error:
+            return str(error)
+        return None
+
+    async def _host_answers(self) -> str | None:
+        if self._host is None:
+            return None
+        try:
+            async with asyncio.timeout(5):
+                await self._host.hello()
+        except (HostError, TimeoutError) as error:
+            return str(error) or "The host agent does not answer."
+        return None
+
+
+def _application(service: Any) -> ASGIApp:
+    """A service's ASGI application: its own, or that of its API."""
+    make = getattr(service, "asgi", None)
+    application: ASGIApp = make() if make is not None else service.api().asgi()
+    return application
+
+
+def _render(fault: Fault, _call: Call) -> tuple[Any, dict[str, str]]:
+    return {"error": {"code": fault.status, "title": fault.title, "message": fault.message}}, {}
