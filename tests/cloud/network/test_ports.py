@@ -123,6 +123,9 @@ async def test_both_ip_versions(member):
     )
     port = await member.create("ports", network_id=network["id"], mac_address="fa:16:3e:12:34:56")
     assert ips(port) == ["10.0.0.2", "fd00:1::f816:3eff:fe12:3456"]
+    modes = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
+    await member.create("subnets", network_id=network["id"], cidr="fd00:2::/64", ip_version=6, **modes)
+    assert "fd00:2::f816:3eff:fe12:3456" in ips(await member.get(f"/ports/{port['id']}"))
 
 
 async def test_filters(member, network):

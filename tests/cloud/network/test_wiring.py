@@ -7,9 +7,16 @@ import uuid
 
 import pytest
 
+from samovar.clients import InProcess
 from samovar.cloud.host import HostError
 from samovar.cloud.host.specs import Address, FloatingIp
+from samovar.cloud.network import Service
 from samovar.cloud.network.wiring import ACTIVE_TOPIC
+from samovar.config import Settings
+from samovar.messaging import LocalBus
+from samovar.web import Prefixes
+
+from .conftest import RememberingHost, Tokens, User
 
 
 async def until(probe, seconds=5.0):
@@ -219,3 +226,48 @@ async def test_rings_gather(running, host, member, network):
         await shows(member, f"/ports/{port['id']}", status="ACTIVE")
     assert len(host.networks[network["id"]].ports) == 50
     assert len([call for call in host.calls if call[0] == "ensure_network"]) < 50
+
+
+class MortalHost(RememberingHost):
+    """Does what it is asked `left` times; then this process might as well be dead."""
+
+    left = 0
+
+    def _refuse(self, what):
+        if self.left <= 0:
+            raise HostError("unreachable", "The host agent does not answer.")
+        self.left -= 1
+
+
+@pytest.mark.parametrize("left", range(6))
+async def test_wherever_it_stops_the_next_start_completes_it(left, database, tmp_path):
+    host = MortalHost()
+    host.left = left
+    settings = Settings(state_dir=tmp_path)
+    first = Service(database, LocalBus(), settings, Tokens(), host)
+    public = await first.bootstrap()
+    application = first.api().asgi()
+    user = User(InProcess(Prefixes({"network": application}, application)), "member")
+    await first.start()
+    kept, gone = [await user.create("networks", name=name) for name in ("kept", "gone")]
+    subnet = await user.create("subnets", network_id=kept["id"], cidr="10.0.0.0/24", ip_version=4)
+    router = await user.create("routers", external_gateway_info={"network_id": public})
+    await user.put(f"/routers/{router['id']}/add_router_interface", subnet_id=subnet["id"])
+    port = await user.create("ports", **server_port(kept))
+    floating = await user.create("floatingips", floating_network_id=public, port_id=port["id"])
+    await asyncio.sleep(0)
+    first.wiring._keeper.cancel()
+    for task in tuple(first.wiring._tasks.values()):
+        task.cancel()
+    await user.delete(f"/networks/{gone['id']}")
+
+    host.left = 1000
+    second = Service(database, LocalBus(), settings, Tokens(), host)
+    await second.start()
+    try:
+        for path in (f"/ports/{port['id']}", f"/routers/{router['id']}", f"/floatingips/{floating['id']}"):
+            await shows(user, path, status="ACTIVE")
+        await until(lambda: asyncio.sleep(0, set(host.networks) == {kept["id"]}))
+        assert set(host.routers) == {router["id"]} and set(host.externals) == {public}
+    finally:
+        await second.stop()

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, RowMapping, and_, delete, insert, select, upd
 from .backend import Work
 from .faults import refuse
 from .kind import chunks
-from .tables import addresses, subnets
+from .tables import addresses, port_groups, ports, subnets
 from .values import ip, prefix
 
 LAST_POSITION = 2**63 - 1
@@ -129,6 +129,21 @@ def pick(work: Work, subnet: RowMapping, mac: str, avoid: Set[str] = frozenset()
                 return address
             low = position + 1
     return None
+
+
+def give_everyone(work: Work, subnet: RowMapping) -> None:
+    """Give the ports that are there already their address in a subnet where hosts make their own."""
+    query = select(ports).where(
+        ports.c.network_id == subnet["network_id"], ports.c.device_owner.not_like("network:%")
+    )
+    for port in work.connection.execute(query).mappings().all():
+        address = interface_address(prefix(subnet["cidr"]), port["mac_address"])
+        last = len(of_ports(work.connection, [port["id"]])[port["id"]])
+        _record(work, subnet["network_id"], port["id"], Given(subnet, address), last)
+        for group in work.connection.execute(
+            select(port_groups.c.security_group_id).where(port_groups.c.port_id == port["id"])
+        ).scalars():
+            work.touch("members", group)
 
 
 def interface_address(network: ipaddress.IPv4Network | ipaddress.IPv6Network, mac: str) -> str:

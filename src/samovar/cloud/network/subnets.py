@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, delete, select, up
 from samovar.auth import Context
 
 from . import networks
-from .addresses import subnets_of
+from .addresses import STATELESS, give_everyone, subnets_of
 from .backend import Work
 from .faults import refuse
 from .kind import REQUIRED, Attribute, Kind, Values, named, standard, tags_of
@@ -130,6 +130,8 @@ def create(work: Work, values: Values) -> str:
         _check_pools(given, network_prefix, values["gateway_ip"])
     _check_versions(values, network_prefix.version)
     made = work.add(subnets, **values)
+    if values["ipv6_address_mode"] in STATELESS:
+        give_everyone(work, KIND.fetch(work.connection, made))
     work.touch("network", values["network_id"])
     return made
 
