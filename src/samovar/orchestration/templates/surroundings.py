@@ -47,6 +47,10 @@ class Tree:
     done: dict[tuple[str, str], int] = field(default_factory=dict)  # resources in each
     count: int = 0
 
+    @property
+    def too_many(self) -> bool:
+        return 0 <= self.around.resources < self.count
+
     def template(self, name: str, text: str) -> tuple[Template | None, Diagnostics]:
         if name not in self.templates:
             self.templates[name] = parse(text, name, self.around.limits)

@@ -43,6 +43,12 @@ def validate(
     found.extend(problems)
     scope = LenientScope(template, parameters, files=around.files, sandbox=around.sandbox)
     _Validator(template, environment, scope, tree, found).run()
+    if tree.too_many:
+        found.error(
+            "limit-exceeded",
+            f"The stack has more than {around.resources} resources, its nested stacks included",
+            place=template.places.of((template.words.resources,)), path=template.words.resources,
+        )  # fmt: skip
     return found
 
 
@@ -52,12 +58,7 @@ class _Validator(FunctionChecks):
         self._conditions()
         enabled = self._enabled()
         self.tree.count += len(enabled)
-        limit = self.around.resources
-        if 0 <= limit < self.tree.count:
-            self._error(
-                "limit-exceeded", f"The stack has more than {limit} resources, its nested stacks included",
-                (self.words.resources,),
-            )  # fmt: skip
+        if self.tree.too_many:
             return
         for definition in enabled.values():
             self._find_type(definition)
