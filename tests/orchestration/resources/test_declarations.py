@@ -69,6 +69,12 @@ def test_translations_name_properties_that_exist():
             assert ".".join(rule.path) in known, f"{each.name}: {rule}"
 
 
+def test_what_is_advised_instead_exists_and_is_not_retired():
+    for each in every_type():
+        if each.instead:
+            assert not find_type(each.instead).noop, each.name
+
+
 @pytest.mark.parametrize(
     ("alias", "name"),
     [

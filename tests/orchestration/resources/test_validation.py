@@ -169,6 +169,8 @@ def test_update_policies_are_checked():
 
 def test_retired_types_warn():
     assert [each.code for each in support_findings(find_type("OS::Senlin::Cluster"))] == ["retired-type"]
+    (finding,) = support_findings(find_type("OS::Neutron::LBaaS::Pool"))
+    assert finding.advice == "Use OS::Octavia::Pool."
     assert [each.code for each in support_findings(find_type("OS::Neutron::RouterGateway"))] == [
         "deprecated-type"
     ]
@@ -188,7 +190,7 @@ def test_retired_types_warn():
         ("dns_domain", ["example.org.", ""], ["example.org", "org."]),
         ("cron_expression", ["* * * * *", "*/5 0-6 1,15 jan mon-fri", "@daily"], ["* * * *", "61 * * * *"]),
         ("iso_8601", ["2026-01-31T08:00:00Z"], ["yesterday"]),
-        ("expiration", ["2999-01-01T00:00:00"], ["2001-01-01T00:00:00"]),
+        ("expiration", ["2999-01-01T00:00:00"], ["soon"]),
         ("json_string", ['{"a": 1}'], ["{"]),
         ("timezone", ["Europe/Paris", "UTC"], ["Mars/Olympus"]),
     ],

@@ -251,7 +251,12 @@ def by_name(path: str, entity: str) -> Resolved:
 
 
 def retired(
-    name: str, support: Support, service: str | None = None, entity: str | None = None
+    name: str,
+    support: Support,
+    instead: str | None = None,
+    *,
+    service: str | None = None,
+    entity: str | None = None,
 ) -> ResourceType:
     """A type of a service that is gone: accepts anything, makes nothing."""
     return ResourceType(
@@ -261,4 +266,5 @@ def retired(
         service=service,
         entity=entity,
         noop=True,
+        instead=instead,
     )

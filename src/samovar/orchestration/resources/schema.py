@@ -144,6 +144,7 @@ class ResourceType:
     signal_refreshes_metadata: bool = True
     no_signal_actions: frozenset[str] = frozenset({"SUSPEND", "DELETE"})
     template: str | None = None  # the file that implements the type, when a template does
+    instead: str | None = None  # the type to use now that this one is retired
 
     @property
     def hidden(self) -> bool:

@@ -10,7 +10,7 @@ import json
 import re
 import zoneinfo
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from ipaddress import ip_address, ip_interface
 from typing import Any
@@ -105,14 +105,6 @@ def _iso_8601(value: Any) -> str | None:
     return None if _moment(value) else _wrong("a date and time such as 2026-01-31T08:00:00Z", value)
 
 
-def _expiration(value: Any) -> str | None:
-    moment = _moment(value)
-    if moment is None:
-        return _iso_8601(value)
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return None if moment > datetime.now(UTC) else _wrong("a moment in the future", value)
-
-
 def _json(value: Any) -> str | None:
     try:
         json.loads(str(value))
@@ -176,7 +168,7 @@ SYNTAX_CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "cron_expression": _cron,
     "dns_domain": _dns_domain,
     "dns_name": _dns_name,
-    "expiration": _expiration,
+    "expiration": _iso_8601,
     "ip_addr": _address,
     "ip_or_cidr": _address_or_network,
     "iso_8601": _iso_8601,

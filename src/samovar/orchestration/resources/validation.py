@@ -88,12 +88,13 @@ def support_findings(
     found = Diagnostics()
     support = declared.support
     place, path = place_of(where), path_text(where)
-    instead = f" Use {support.substitute}." if support.substitute else ""
+    substitute = declared.instead or support.substitute
+    instead = f"Use {substitute}." if substitute else ""
     if declared.noop and declared.hidden:
         found.warning(
             "retired-type",
             f"{declared.name} is retired: it is accepted, and nothing is made.",
-            advice=f"Take it out of the template.{instead}",
+            advice=instead or "Take it out of the template.",
             place=place,
             path=path,
         )
@@ -102,7 +103,7 @@ def support_findings(
         found.warning(
             "deprecated-type",
             f"{declared.name} is deprecated{since}.",
-            advice=instead.strip(),
+            advice=instead,
             place=place,
             path=path,
         )
