@@ -81,6 +81,7 @@ def _one(message: str) -> Diagnostics:
         ("propertis", ["properties", "metadata"], "properties"),
         ("Type", ["type"], "type"),
         ("depends-on", ["depends_on"], "depends_on"),
+        ("kye", ["net", "key"], "key"),
         ("zzz", ["properties"], None),
         ("", ["a"], None),
         (3, ["a"], None),
