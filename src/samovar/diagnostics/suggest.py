@@ -11,13 +11,16 @@ _LONGEST = 120
 _MOST_CANDIDATES = 5000
 
 
-def closest(word: object, known: Iterable[object]) -> str | None:
-    """The known name most like `word`, or None when none is like it."""
+def closest(word: object, known: Iterable[object], cutoff: float | None = None) -> str | None:
+    """The known name most like `word`, or None when none is like it.
+
+    `cutoff` (0 to 1) is how like it must be; by default one letter wrong, or two swapped, of three is enough.
+    """
     if not isinstance(word, str) or not word or len(word) > _LONGEST:
         return None
     folded = word.lower().replace("-", "_")
     best: str | None = None
-    best_ratio = 0.7 if len(word) > 4 else 0.65  # one letter wrong, or two swapped, of three
+    best_ratio = cutoff if cutoff is not None else 0.7 if len(word) > 4 else 0.65
     matcher = SequenceMatcher(autojunk=False)
     matcher.set_seq2(folded)
     for count, name in enumerate(known):
