@@ -112,8 +112,11 @@ class QuietHost:
 
 
 class Tokens:
+    """Everybody is in one project; only the boss is an administrator."""
+
     async def validate(self, token):
-        return Context(user_id=token, project_id="red", roles=frozenset({"admin", "member"}), token=token)
+        roles = frozenset({"admin"} if token == "boss" else {"member"})
+        return Context(user_id=token, project_id="red", roles=roles, token=token)
 
 
 def identity():
@@ -163,10 +166,10 @@ async def parts(tmp_path):
     public = await network.bootstrap("root")
     services = (network, image, compute)
     await compute.bootstrap()
-    built_in = await image.bootstrap("red")
+    await image.bootstrap("red")
     for service in services:
         await service.start()
-    yield SimpleNamespace(cloud=cloud_of("me"), host=host, public=public, built_in=built_in)
+    yield SimpleNamespace(cloud=cloud_of("me"), admin=cloud_of("boss"), host=host, public=public)
     for service in reversed(services):
         await service.stop()
     await database.close()
@@ -289,6 +292,12 @@ class Held:
 @pytest.fixture
 def held(cloud):
     return lambda type_name, **given: Held(cloud, type_name, given)
+
+
+@pytest.fixture
+def boss(parts):
+    """Resources of an administrator."""
+    return lambda type_name, **given: Held(parts.admin, type_name, given)
 
 
 @pytest.fixture
