@@ -60,7 +60,7 @@ class Images:
         self._trees.parent.chmod(0o700)
         with self._locked():
             for path in self._trees.glob(f"{UNFINISHED}*"):
-                shutil.rmtree(path)
+                shutil.rmtree(path, ignore_errors=True)
 
     def unpack(self, spec: ImageSpec) -> ImageReport:
         """Have the image ready for servers. Raises HostError when its bytes are not something that can be

@@ -15,7 +15,6 @@ import os
 import signal
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,9 +29,11 @@ from samovar.cloud.host.launching import Launcher
 from samovar.cloud.host.namespaces import server_namespace
 from samovar.cloud.host.parts import Handler, Host
 from samovar.cloud.host.ports import ensure_server_namespace, leave_server_namespace
-from samovar.cloud.host.reports import MACHINE_RESTARTED, ImageReport, Inventory, ServerExited, ServerStatus
+from samovar.cloud.host.reports import ImageReport, Inventory, ServerExited, ServerStatus
 from samovar.cloud.host.server_files import ServerFiles, user_base
+from samovar.cloud.host.server_status import status_of, why_ended
 from samovar.cloud.host.specs import ImageSpec, ServerSpec
+from samovar.cloud.host.watching import Watches
 
 __all__ = ["Servers"]
 
@@ -41,14 +42,6 @@ KILL_SECONDS = 10.0
 PURGE_SECONDS = 5.0
 TRIM_SECONDS = 10.0
 SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
-
-
-@dataclass
-class Watch:
-    """A running server's first process, held by a descriptor that tells of its end."""
-
-    descriptor: int
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Servers:
@@ -61,20 +54,21 @@ class Servers:
         self._launcher = Launcher()
         self._cgroups = Cgroups(host.tag)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._watches: dict[str, Watch] = {}
+        self._watches = Watches(lambda server_id: self._soon(self._ended(server_id)))
         self._tasks: set[asyncio.Task[None]] = set()
+        self._warming: asyncio.Task[object] | None = None
 
     def handlers(self) -> Mapping[Call[Any, Any], Handler]:
         return {
             calls.SERVER_ENSURE: self.ensure,
-            calls.SERVER_START: self._start_named,
-            calls.SERVER_STOP: self._stop_named,
-            calls.SERVER_REBOOT: self._reboot_named,
+            calls.SERVER_START: lambda one: self.start_server(one.id),
+            calls.SERVER_STOP: lambda one: self.stop_server(one.id, one.timeout),
+            calls.SERVER_REBOOT: lambda one: self.reboot(one.id, hard=one.hard),
             calls.SERVER_REBUILD: self.rebuild,
             calls.SERVER_RESIZE: self.resize,
-            calls.SERVER_PAUSE: self._pause_named,
-            calls.SERVER_UNPAUSE: self._unpause_named,
-            calls.SERVER_REMOVE: self._remove_named,
+            calls.SERVER_PAUSE: lambda one: self.pause(one.id, True),
+            calls.SERVER_UNPAUSE: lambda one: self.pause(one.id, False),
+            calls.SERVER_REMOVE: lambda one: self.remove(one.id),
             calls.SERVER_CONSOLE: self._console,
             calls.SERVER_STATUS: self._status,
             calls.IMAGE_UNPACK: self._unpack,
@@ -92,7 +86,7 @@ class Servers:
         await asyncio.gather(*(self._adopt(server_id) for server_id in self._ids()))
         self._soon(self._keep_consoles_small())
         self._soon(self._launcher.prepare())
-        self._soon(asyncio.to_thread(self._images.layers, HOST_IMAGE))
+        self._warming = asyncio.create_task(asyncio.to_thread(self._images.layers, HOST_IMAGE))
 
     async def _adopt(self, server_id: str) -> None:
         if self._files(server_id).is_removing():
@@ -103,9 +97,9 @@ class Servers:
     async def stop(self) -> None:
         for task in tuple(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for server_id in tuple(self._watches):
-            self._unwatch(server_id)
+        warming = () if self._warming is None else (self._warming,)
+        await asyncio.gather(*self._tasks, *warming, return_exceptions=True)
+        self._watches.release_all()
         await self._launcher.close()
 
     async def inventory(self) -> Inventory:
@@ -271,19 +265,14 @@ class Servers:
 
     async def _halt(self, server_id: str, timeout: float) -> None:
         """End its processes: politely for ``timeout`` seconds, then not. Called with the server's lock."""
-        files = self._files(server_id)
-        if files.running() is None or not self._watch(server_id):
+        if not self._watch(server_id):
             return
-        watch = self._watches[server_id]
         if self._cgroups.frozen(server_id):
             await asyncio.to_thread(self._cgroups.freeze, server_id, False)
-        for number, seconds in ((signal.SIGTERM, timeout), (signal.SIGKILL, KILL_SECONDS)):
-            if seconds > 0:
-                with contextlib.suppress(ProcessLookupError):
-                    signal.pidfd_send_signal(watch.descriptor, number)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(watch.gone.wait(), seconds)
-                    return
+        if timeout > 0 and await self._watches.end(server_id, signal.SIGTERM, timeout):
+            return
+        if await self._watches.end(server_id, signal.SIGKILL, KILL_SECONDS):
+            return
         raise HostError("kernel", f"The processes of the server {server_id} do not end.")
 
     async def _remove(self, server_id: str) -> None:
@@ -295,7 +284,6 @@ class Servers:
             held = await asyncio.to_thread(launcher.lock, str(files.directory))
             try:
                 await self._halt(server_id, 0.0)
-                self._unwatch(server_id)
                 await asyncio.to_thread(self._cgroups.remove, server_id)
                 await self._host.in_network_thread(leave_server_namespace, self._host, server_id)
                 await asyncio.to_thread(files.remove)
@@ -306,34 +294,8 @@ class Servers:
             )
 
     def _watch(self, server_id: str) -> bool:
-        """Hold the server's first process, if there is one."""
-        if server_id in self._watches:
-            return True
-        known = self._files(server_id).running()
-        if known is None:
-            return False
-        try:
-            descriptor = os.pidfd_open(known.pid)
-        except ProcessLookupError:
-            return False
-        if launcher.start_time(known.pid) != known.start:  # the number was given to another process meanwhile
-            os.close(descriptor)
-            return False
-        self._watches[server_id] = Watch(descriptor)
-        asyncio.get_running_loop().add_reader(descriptor, self._gone, server_id)
-        return True
-
-    def _gone(self, server_id: str) -> None:
-        watch = self._watches[server_id]
-        self._unwatch(server_id)
-        watch.gone.set()
-        self._soon(self._ended(server_id))
-
-    def _unwatch(self, server_id: str) -> None:
-        watch = self._watches.pop(server_id, None)
-        if watch is not None:
-            asyncio.get_running_loop().remove_reader(watch.descriptor)
-            os.close(watch.descriptor)
+        """Watch the server's first process, if there is one."""
+        return self._watches.hold(server_id, self._files(server_id).running())
 
     async def _ended(self, server_id: str) -> None:
         """It does not run (any more): start it again if it wanted a reboot, else tell if it should run."""
@@ -341,17 +303,16 @@ class Servers:
             files = self._files(server_id)
             spec, state = files.spec(), files.state()
             idle = spec is None or files.is_removing() or not state.wanted or not files.was_started()
-            if spec is None or idle or files.running() is not None:
+            if spec is None or idle or self._watch(server_id):
                 return
-            here = files.booted_here()
-            if here and (state.returning or files.exit_reason() == "reboot"):
+            if files.booted_here() and (state.returning or files.exit_reason() == "reboot"):
                 try:
                     await self._run(files, spec)
                     return
                 except HostError as error:
                     reason, status = f"It rebooted and could not be started again. {error.message}", -9
             else:
-                reason, status = self._why(server_id, here)
+                reason, status = why_ended(server_id, files, self._cgroups)
             state = files.state()
             state.wanted, state.error, state.exit_status = False, reason, status
             files.save_state(state)
@@ -359,40 +320,8 @@ class Servers:
             ServerExited(id=server_id, exit_status=status, reason=reason, at=datetime.now(UTC))
         )
 
-    def _why(self, server_id: str, here: bool) -> tuple[str, int]:
-        if not here:
-            return MACHINE_RESTARTED, -9
-        if self._files(server_id).exit_reason() == "poweroff":
-            return "The server switched itself off.", 0
-        if self._cgroups.out_of_memory(server_id):
-            return "The server's first process was killed; the server had used up its memory.", -9
-        return "The server's first process was killed.", -9
-
     def _status_of(self, server_id: str) -> ServerStatus:
-        files = self._files(server_id)
-        state, known = files.state(), files.running()
-        warnings = [*self._cgroups.missing, *state.warnings]
-        if state.mode == "plain":
-            warnings.insert(0, f"It has no user namespace of its own: {state.reason}.")
-        common: dict[str, Any] = {
-            "id": server_id,
-            "isolated": state.mode != "plain",
-            "warnings": tuple(warnings),
-        }
-        if known is None:
-            failed = state.exit_status is None and bool(state.error)
-            return ServerStatus(
-                state="failed" if failed else "stopped",
-                error=state.error,
-                exit_status=state.exit_status,
-                **common,
-            )
-        return ServerStatus(
-            state="paused" if self._cgroups.frozen(server_id) else "running",
-            pid=known.pid,
-            started_at=datetime.fromtimestamp(known.at, UTC),
-            **common,
-        )
+        return status_of(server_id, self._files(server_id), self._cgroups)
 
     async def _keep_consoles_small(self) -> None:
         while True:
@@ -425,24 +354,6 @@ class Servers:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("Work on a server failed", exc_info=task.exception())
-
-    async def _start_named(self, request: Named) -> ServerStatus:
-        return await self.start_server(request.id)
-
-    async def _stop_named(self, request: calls.StopServer) -> ServerStatus:
-        return await self.stop_server(request.id, request.timeout)
-
-    async def _reboot_named(self, request: calls.RebootServer) -> ServerStatus:
-        return await self.reboot(request.id, hard=request.hard)
-
-    async def _pause_named(self, request: Named) -> ServerStatus:
-        return await self.pause(request.id, True)
-
-    async def _unpause_named(self, request: Named) -> ServerStatus:
-        return await self.pause(request.id, False)
-
-    async def _remove_named(self, request: Named) -> None:
-        await self.remove(request.id)
 
     async def _console(self, request: calls.Console) -> str:
         files, _ = self._known(request.id)
