@@ -200,6 +200,16 @@ def test_drift_is_repaired_when_it_was_observed():
     assert (change.properties[0].before, change.properties[0].after) == ("red", "blue")
 
 
+def test_received_signals_are_no_change():
+    wanted = Wanted({"h": {"type": "OS::Heat::WaitConditionHandle"}})
+    stored = applied(wanted)
+    (row,) = stored.resources
+    signalled = StoredStack((replace(row, metadata={"1": {"status": "SUCCESS"}}),))
+    assert make_plan(signalled, Wanted(wanted.resources, signalled)).is_empty
+    other = StoredStack((replace(row, type=TEST, metadata={"a": 1}),))
+    assert make_plan(other, Wanted({"h": {}}, other)).changes[0].action is Action.UPDATE
+
+
 def test_restricted_actions_refuse():
     stored = applied(Wanted({"a": {}}))
     wanted = {"a": {"properties": {"value": "new"}, "restricted_actions": frozenset({"update"})}}

@@ -88,6 +88,10 @@ class Traits(Protocol):
     @property
     def always_replaced(self) -> bool: ...
 
+    @property
+    def live_metadata(self) -> bool:
+        """Whether the stored metadata is written by what the resource receives, not by the template."""
+
     def same_kind(self, other: str) -> bool:
         """Whether a resource of the type `other` can become one of this type without being replaced."""
 

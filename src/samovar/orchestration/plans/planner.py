@@ -165,7 +165,7 @@ class _Decision:
         forcing = [each for each in properties if each.effect is Effect.REPLACES]
         if forcing and not self.traits.nested_stack:
             return self._forced(forcing, properties)
-        aspects = tuple(_aspects(row, wanted))
+        aspects = tuple(_aspects(row, wanted, self.traits.live_metadata))
         unfinished = row.action == "UPDATE" and row.status == "IN_PROGRESS"
         if not properties and not aspects and not unfinished:
             return self._kept(Action.NO_OP, row)
@@ -256,10 +256,12 @@ def _given(properties: Mapping[str, Any]) -> tuple[PropertyChange, ...]:
     )
 
 
-def _aspects(row: StoredResource, wanted: DesiredResource) -> list[str]:
+def _aspects(row: StoredResource, wanted: DesiredResource, live_metadata: bool) -> list[str]:
     pairs = {
         "metadata": (row.metadata, wanted.metadata),
         "update_policy": (row.update_policy, wanted.update_policy),
         "deletion_policy": (row.deletion_policy, wanted.deletion_policy),
     }
+    if live_metadata:
+        del pairs["metadata"]
     return [name for name, (before, after) in pairs.items() if before != after or isinstance(after, Unknown)]

@@ -40,6 +40,10 @@ class DeclaredTraits:
     def always_replaced(self) -> bool:
         return self.declared.name in ALWAYS_REPLACED
 
+    @property
+    def live_metadata(self) -> bool:
+        return self.declared.signal_responder
+
     def same_kind(self, other: str) -> bool:
         was = find_type(other)
         support: Support | None = was.support if was else None
