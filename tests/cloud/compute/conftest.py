@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 import asyncio
-import importlib.util
-import sys
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,10 +11,7 @@ from samovar.database import Database
 from samovar.messaging import LocalBus
 from samovar.web import Prefixes
 
-_spec = importlib.util.spec_from_file_location("compute_doubles", Path(__file__).with_name("doubles.py"))
-doubles = importlib.util.module_from_spec(_spec)
-sys.modules["compute_doubles"] = doubles
-_spec.loader.exec_module(doubles)
+from . import doubles
 
 
 async def eventually(condition):

@@ -3,19 +3,13 @@
 
 import asyncio
 import base64
-import importlib.util
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.kernel
+from . import whole
 
-_spec = importlib.util.spec_from_file_location("compute_whole", Path(__file__).with_name("whole.py"))
-whole = importlib.util.module_from_spec(_spec)
-sys.modules["compute_whole"] = whole
-_spec.loader.exec_module(whole)
+pytestmark = pytest.mark.kernel
 
 
 @pytest.fixture
@@ -43,7 +37,7 @@ async def ask(cloud, method, path, body=None):
 async def boot(cloud, network, script, **more):
     server = {
         "name": "one",
-        "imageRef": whole.IMAGE,
+        "imageRef": cloud.image_id,
         "flavorRef": "1",
         "networks": [{"uuid": network}],
         "user_data": base64.b64encode(script.encode()).decode(),
@@ -123,7 +117,7 @@ async def test_a_server_lives(cloud):
     await status(cloud, server_id, "VERIFY_RESIZE")
     await act(cloud, server_id, "revertResize")
     await status(cloud, server_id, "ACTIVE")
-    await act(cloud, server_id, "rebuild", {"imageRef": whole.IMAGE})
+    await act(cloud, server_id, "rebuild", {"imageRef": cloud.image_id})
     await status(cloud, server_id, "ACTIVE")
     await ask(cloud, "DELETE", f"/servers/{server_id}")
 

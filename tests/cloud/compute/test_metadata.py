@@ -3,11 +3,12 @@ import base64
 
 import aiohttp
 import pytest
-from compute_doubles import NETWORK
 from sqlalchemy import update
 
 from samovar.cloud.compute.metadata.application import OURS
 from samovar.cloud.compute.tables import interfaces
+
+from .doubles import NETWORK
 
 
 async def get(compute, path, **options):

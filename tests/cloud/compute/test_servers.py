@@ -3,7 +3,8 @@ import asyncio
 import base64
 
 import pytest
-from compute_doubles import DEFAULT, IMAGE, NETWORK, OTHER, PROJECT, SECOND, WEB
+
+from .doubles import DEFAULT, IMAGE, NETWORK, OTHER, PROJECT, SECOND, WEB
 
 
 async def test_a_server_comes_up_with_a_port_and_goes_with_it(compute):

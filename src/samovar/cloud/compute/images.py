@@ -85,4 +85,4 @@ class HostImages:
 
 
 def _digest(image: dict[str, Any]) -> str:
-    return str(image.get("os_hash_value") or "") if image.get("os_hash_algo") == "sha256" else ""
+    return str(image.get("os_hash_value") or "")
