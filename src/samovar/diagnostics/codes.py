@@ -309,6 +309,12 @@ PARAMETERS = (
         "Give the value (`--parameter name=value` or in an environment), or declare the parameter.",
     ),
     Code(
+        "unknown-constraint",
+        "A custom constraint does not exist",
+        "The constraint names a check that is not known, so no value can pass it.",
+        "Correct the name, or remove the constraint.",
+    ),
+    Code(
         "unknown-parameter",
         "A value was given for a parameter that does not exist",
         "The template has no parameter of this name. Only parameter_defaults may name parameters that do not "

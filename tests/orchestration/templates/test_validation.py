@@ -236,3 +236,9 @@ def test_ten_thousand_resources() -> None:
     assert template is not None and not found
     assert not validate(template, None, Surroundings(types=Types()))
     assert time.process_time() - started < 5
+
+
+def test_unknown_custom_constraints_warn() -> None:
+    text = "parameters: {p: {type: string, default: a, constraints: [{custom_constraint: nova.flavr}]}}\n"
+    [finding] = findings(text, custom_constraints=["nova.flavor"])
+    assert not finding.is_error and finding.advice == 'Did you mean "nova.flavor"?'

@@ -26,7 +26,7 @@ from typing import Any
 import msgspec
 
 from samovar.orchestration.templates.constraints import AllowedPattern, match_quickly
-from samovar.orchestration.templates.functions.collections import Yaql
+from samovar.orchestration.templates.functions.expressions import Yaql
 from samovar.orchestration.templates.nodes import functions_taken
 from samovar.orchestration.templates.template import Template
 from samovar.orchestration.templates.values import Value

@@ -10,7 +10,7 @@ from samovar.diagnostics import Diagnostic, Diagnostics, Place, Severity, did_yo
 from samovar.orchestration.templates.checks import LenientScope
 from samovar.orchestration.templates.environment import Environment
 from samovar.orchestration.templates.errors import TemplateError
-from samovar.orchestration.templates.functions.collections import Yaql
+from samovar.orchestration.templates.functions.expressions import Yaql
 from samovar.orchestration.templates.functions.logic import Broken, ConditionName
 from samovar.orchestration.templates.functions.references import (
     FnGetAtt,

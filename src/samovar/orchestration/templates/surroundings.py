@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from samovar.diagnostics import Diagnostics
@@ -34,6 +34,7 @@ class Surroundings:
     values_needed: bool = True
     outputs_may_fail: bool = False
     nesting: int = 5
+    custom_constraints: Collection[str] | None = None  # names that exist; None: not known here
     resources: int = -1  # of the whole tree; -1: no limit
 
 

@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from samovar.diagnostics import Diagnostics, did_you_mean
+from samovar.diagnostics import Diagnostic, Diagnostics, Severity, did_you_mean
 from samovar.graph import Graph
 from samovar.orchestration.templates.checks import LenientScope, ResolvedResource
+from samovar.orchestration.templates.constraints import CustomConstraint
 from samovar.orchestration.templates.environment import Environment
 from samovar.orchestration.templates.errors import TemplateError
 from samovar.orchestration.templates.function_checks import FunctionChecks
@@ -55,6 +56,7 @@ def validate(
 class _Validator(FunctionChecks):
     def run(self) -> None:
         self._duplicate_names()
+        self._custom_constraints()
         self._conditions()
         enabled = self._enabled()
         self.tree.count += len(enabled)
@@ -84,6 +86,23 @@ class _Validator(FunctionChecks):
                     "duplicate-name", f'"{name}" is the name of a parameter and of a resource',
                     (self.words.resources, name), "Give one of them another name",
                 )  # fmt: skip
+
+    def _custom_constraints(self) -> None:
+        known = self.around.custom_constraints
+        if known is None:
+            return
+        for name, schema in self.template.parameters.items():
+            for constraint in schema.constraints:
+                if isinstance(constraint, CustomConstraint) and constraint.name not in known:
+                    path: Path = (self.words.parameters, name)
+                    self._report(
+                        Diagnostic(
+                            Severity.WARNING, "unknown-constraint",
+                            f'There is no custom constraint "{shown(constraint.name)}"; giving the parameter a value '
+                            "will fail",
+                            did_you_mean(constraint.name, known), self.places.of(path), path_text(path),
+                        )
+                    )  # fmt: skip
 
     def _conditions(self) -> None:
         graph: Graph[str] = Graph()

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from samovar.orchestration.templates.functions import collections as c
+from samovar.orchestration.templates.functions import lists, maps, repetition
 from samovar.orchestration.templates.functions import logic as b
 from samovar.orchestration.templates.functions import references as r
 from samovar.orchestration.templates.functions import strings as s
+from samovar.orchestration.templates.functions.expressions import Yaql
 from samovar.orchestration.templates.functions.urls import MakeUrl
 from samovar.orchestration.templates.nodes import Function
 
@@ -71,18 +72,18 @@ _HOT: tuple[tuple[str, str, str, type[Function]], ...] = (
     ("str_replace_vstrict", "2017-09-01", _LAST, s.StrReplaceVeryStrict),
     ("str_split", "2015-10-15", _LAST, s.StrSplit),
     ("digest", "2015-04-30", _LAST, s.Digest),
-    ("repeat", "2015-04-30", "2016-10-14", c.Repeat),
-    ("repeat", "2016-10-14", "2017-09-01", c.RepeatOverMaps),
-    ("repeat", "2017-09-01", _LAST, c.RepeatPermutable),
-    ("map_merge", "2016-04-08", _LAST, c.MapMerge),
-    ("map_replace", "2016-10-14", _LAST, c.MapReplace),
-    ("yaql", "2016-10-14", _LAST, c.Yaql),
+    ("repeat", "2015-04-30", "2016-10-14", repetition.Repeat),
+    ("repeat", "2016-10-14", "2017-09-01", repetition.RepeatOverMaps),
+    ("repeat", "2017-09-01", _LAST, repetition.RepeatPermutable),
+    ("map_merge", "2016-04-08", _LAST, maps.MapMerge),
+    ("map_replace", "2016-10-14", _LAST, maps.MapReplace),
+    ("yaql", "2016-10-14", _LAST, Yaql),
     ("if", "2016-10-14", "2021-04-16", b.If),
     ("if", "2021-04-16", _LAST, b.IfOptional),
-    ("filter", "2017-02-24", _LAST, c.Filter),
-    ("contains", "2017-09-01", _LAST, c.Contains),
-    ("list_concat", "2017-09-01", _LAST, c.ListConcat),
-    ("list_concat_unique", "2017-09-01", _LAST, c.ListConcatUnique),
+    ("filter", "2017-02-24", _LAST, lists.Filter),
+    ("contains", "2017-09-01", _LAST, lists.Contains),
+    ("list_concat", "2017-09-01", _LAST, lists.ListConcat),
+    ("list_concat_unique", "2017-09-01", _LAST, lists.ListConcatUnique),
     ("make_url", "2017-09-01", _LAST, MakeUrl),
 )
 
@@ -91,10 +92,10 @@ _CFN: dict[str, type[Function]] = {
     "Fn::Base64": s.FnBase64,
     "Fn::GetAZs": r.GetAZs,
     "Fn::Join": s.ListJoin,
-    "Fn::MemberListToMap": c.MemberListToMap,
+    "Fn::MemberListToMap": maps.MemberListToMap,
     "Fn::Replace": s.FnReplace,
     "Fn::ResourceFacade": r.FnResourceFacade,
-    "Fn::Select": c.Select,
+    "Fn::Select": lists.Select,
     "Fn::Split": s.FnSplit,
 }
 _CFN_ONLY: dict[str, type[Function]] = {"Fn::GetAtt": r.FnGetAtt, "Fn::FindInMap": r.FindInMap}
@@ -118,7 +119,7 @@ def _hot(date: str) -> Version:
             removed.add(name)
     conditions = dict(_HOT_CONDITIONS) if date >= "2016-10-14" else {}
     if date >= "2017-09-01":
-        conditions |= {"yaql": c.Yaql, "contains": c.Contains}
+        conditions |= {"yaql": Yaql, "contains": lists.Contains}
     return Version(
         HOT_KEY, date, HOT_DATES[date], functions, frozenset(removed), conditions,
         has_conditions=date >= "2016-10-14", has_external_id=date >= "2016-10-14",
