@@ -98,7 +98,7 @@ class _Validator(FunctionChecks):
                     self._report(
                         Diagnostic(
                             Severity.WARNING, "unknown-constraint",
-                            f'There is no custom constraint "{shown(constraint.name)}", so no value can pass it',
+                            f'There is no custom constraint "{shown(constraint.name)}"; no value can pass',
                             did_you_mean(constraint.name, known), self.places.of(path), path_text(path),
                         )
                     )  # fmt: skip
