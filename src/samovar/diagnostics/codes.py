@@ -365,6 +365,11 @@ TYPES = (
         "Correct the name; `openstack orchestration resource type list` shows all.",
     ),
     Code(
+        "unavailable-type", "A resource type can't be made here",
+        "The cloud has not got the service that the type needs, or this version can only validate the type.",
+        "Take it out of the template, or use a cloud that has the service.",
+    ),
+    Code(
         "deprecated-type", "A resource type is deprecated",
         "It still works and will be removed some day.", "Use the type that the help line names.",
     ),

@@ -153,7 +153,7 @@ class Embedded:
         if "engine" in self.wanted:
             self._services["engine"] = engine.Service(parts)
         if "orchestration-api" in self.wanted:
-            self._services["orchestration-api"] = orchestration_api.Service(parts, validator)  # type: ignore
+            self._services["orchestration-api"] = orchestration_api.Service(parts, validator)
 
     async def start(self) -> None:
         """Start every service, one after the other."""

@@ -11,6 +11,7 @@ replaced on the way, or was left over by an earlier operation, goes when nobody 
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from samovar.database import new_id
@@ -170,7 +171,10 @@ class Converge:
     def _change(self, row: Resource, wanted: Wanted, observed: Mapping[str, Observed]) -> Change:
         restricted = frozenset(self.run.texts.environment.registry.restricted_actions(wanted.name))
         desired = _OneResource(self.run.stack.name, wanted.desired(restricted), wanted.kind)
-        plan = make_plan(StoredStack((stored_resource(row),)), desired, observed)
+        stored = stored_resource(row)
+        if wanted.kind.declared.signal_responder and not wanted.metadata:
+            stored = replace(stored, metadata=wanted.metadata)  # what is there are its signals
+        plan = make_plan(StoredStack((stored,)), desired, observed)
         change = plan.change_of(wanted.name)
         assert change is not None
         return change

@@ -18,6 +18,7 @@ NAME_PATTERN = re.compile(r"^[a-zA-Z][a-zA-Z0-9_.-]{0,254}$")
 
 # Statuses of stacks and resources.
 INIT, IN_PROGRESS, COMPLETE, FAILED = "INIT", "IN_PROGRESS", "COMPLETE", "FAILED"
+CHECK = "CHECK"
 # Statuses of operations.
 WAITING, RUNNING, DONE, SUPERSEDED = "WAITING", "RUNNING", "DONE", "SUPERSEDED"
 OPEN = (WAITING, RUNNING)

@@ -47,7 +47,8 @@ class Wanted:
         row.type = self.kind.name
         row.fingerprint = self.fingerprint
         row.properties = self.values
-        row.metadata = dict(self.metadata)
+        if self.metadata or not self.kind.declared.signal_responder:
+            row.metadata = dict(self.metadata)  # a handle keeps its signals there
         row.requires = list(self.requires_rows)
         row.definition = self.definition()
 

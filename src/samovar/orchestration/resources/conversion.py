@@ -33,32 +33,28 @@ def _wrong(expected: str, value: Any) -> ConversionError:
     return ConversionError(f"must be {expected}, and is {type_name(value)}{shown}")
 
 
-def _is_enormous(value: int) -> bool:
-    """More digits than anything has a use for, and than Python will write."""
-    return value.bit_length() > 1024
-
-
 def _string(value: Any, _converts: bool) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, int) and not _is_enormous(value):
-        return str(value)
+    if isinstance(value, int):
+        try:
+            return str(value)
+        except ValueError:
+            raise _wrong("a string", value) from None
     raise _wrong("a string", value)
 
 
 def _integer(value: Any, _converts: bool) -> int:
     if isinstance(value, int | float) or (isinstance(value, str) and len(value) <= _LONGEST_NUMBER):
         try:
-            whole = int(value)
+            return int(value)
         except (ValueError, OverflowError):
-            raise _wrong("a whole number", value) from None
-        if not _is_enormous(whole):
-            return whole
+            pass
     raise _wrong("a whole number", value)
 
 
 def _number(value: Any, _converts: bool) -> int | float:
-    if isinstance(value, int) and not _is_enormous(value):
+    if isinstance(value, int):
         return int(value)
     if isinstance(value, float) and math.isfinite(value):
         return value

@@ -44,12 +44,8 @@ def _stack(name: str, before: Values, after: Values) -> Effect | None:
     """A stack can not move to another region."""
     if name != "context":
         return None
-    regions = [_region(values.get("context")) for values in (before, after)]
+    regions = [(values.get("context") or {}).get("region_name") for values in (before, after)]
     return Effect.REPLACES if regions[0] != regions[1] else Effect.IN_PLACE
-
-
-def _region(context: Any) -> Any:
-    return context.get("region_name") if isinstance(context, Mapping) else None
 
 
 _RULES: Mapping[str, Rule] = {

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drafts: what a create, update, preview or validate request says, checked before anything is made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from samovar.clients import Cloud
+from samovar.diagnostics import Diagnostics
+from samovar.orchestration.engine.definitions import Definition
+from samovar.orchestration.engine.parts import Parts
+from samovar.orchestration.engine.texts import limits_of
+from samovar.orchestration.resources.behaviours import Lookup, is_available, missing_objects
+from samovar.orchestration.resources.behaviours.unavailable import SERVICE_TYPES
+from samovar.orchestration.resources.known_types import KnownTypes
+from samovar.orchestration.resources.registry import find_type
+from samovar.orchestration.resources.schema import ResourceType
+from samovar.orchestration.resources.validation import PendingLookup, validate_properties
+from samovar.orchestration.templates import (
+    Environment,
+    NoSandbox,
+    Parameters,
+    Sandbox,
+    StackIdentity,
+    StackScope,
+    Template,
+    TemplateError,
+    build_parameters,
+    merge_environment_files,
+    parse,
+    parse_environment,
+    raise_errors,
+    resolve,
+)
+from samovar.orchestration.templates.surroundings import Surroundings
+from samovar.orchestration.templates.validation import validate
+from samovar.web import BadRequest
+
+from .fetching import fetch_template
+from .values import truth, whole_number
+
+MAX_TAG = 80
+
+
+@dataclass(slots=True)
+class Draft:
+    """A request body, read. `given` is the template as the client gave it."""
+
+    given: Any
+    template: Template
+    environment: Environment
+    files: dict[str, str]
+    parameters: Parameters
+    identity: StackIdentity
+    findings: Diagnostics = field(default_factory=Diagnostics)
+
+    def definition(self) -> Definition:
+        return Definition(
+            self.given, self.environment.as_dict(), self.files, self.parameters.hidden & self._set_names()
+        )
+
+    def _set_names(self) -> set[str]:
+        return {*self.environment.parameters, *self.environment.parameter_defaults}
+
+
+class DraftReader:
+    """Reads request bodies. Every finding of a template and its environment is collected before refusing."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.sandbox: Sandbox = parts.sandbox or NoSandbox()
+
+    async def read(
+        self, body: Mapping[str, Any], identity: StackIdentity, *, values_needed: bool = True
+    ) -> Draft:
+        """Raises TemplateError with all findings, BadRequest."""
+        given = body.get("template")
+        if given is None and body.get("template_url"):
+            settings = self.parts.settings.engine
+            given = await fetch_template(
+                str(body["template_url"]), settings.max_template_size, settings.template_fetch_timeout
+            )
+        if given is None:
+            raise BadRequest("No template specified: give template or template_url.", type="HTTPBadRequest")
+        if not isinstance(given, str | dict):
+            raise BadRequest("The template must be an object or text.", type="HTTPBadRequest")
+        return await asyncio.to_thread(self._read, given, body, identity, values_needed)
+
+    def _read(
+        self, given: Any, body: Mapping[str, Any], identity: StackIdentity, values_needed: bool
+    ) -> Draft:
+        files = _texts(body.get("files"), "files")
+        limits = limits_of(self.parts)
+        template, findings = parse(given, "template", limits)
+        if template is None:
+            raise_errors(findings)
+            raise BadRequest("The template cannot be read.", type="StackValidationFailed")
+        environment = self._environment(body, template, files, findings)
+        settings = self.parts.settings.engine
+        around = Surroundings(
+            types=KnownTypes(),
+            files=files,
+            sandbox=self.sandbox,
+            identity=identity,
+            limits=limits,
+            values_needed=values_needed,
+            outputs_may_fail=True,
+            nesting=settings.max_nested_stack_depth,
+            resources=settings.max_resources_per_stack,
+        )
+        findings.extend(validate(template, environment, around))
+        raise_errors(findings)
+        parameters, _ = build_parameters(
+            template,
+            environment.parameters,
+            environment.parameter_defaults,
+            identity,
+            self.sandbox,
+            missing_allowed=not values_needed,
+        )
+        return Draft(given, template, environment, files, parameters, identity, findings)
+
+    def _environment(
+        self, body: Mapping[str, Any], template: Template, files: Mapping[str, str], findings: Diagnostics
+    ) -> Environment:
+        parameters = body.get("parameters")
+        if parameters is not None and not isinstance(parameters, dict):
+            raise BadRequest("parameters must be an object.", type="HTTPBadRequest")
+        names = body.get("environment_files")
+        if names:
+            if not isinstance(names, list):
+                raise BadRequest("environment_files must be a list of names.", type="HTTPBadRequest")
+            merged, found = merge_environment_files(
+                parameters or {}, [str(n) for n in names], files, template
+            )
+            findings.extend(found)
+            return merged or Environment()
+        given = body.get("environment")
+        if given is not None and not isinstance(given, str | dict):
+            raise BadRequest("The environment must be an object or text.", type="HTTPBadRequest")
+        environment, found = parse_environment(given if given != "" else None)
+        findings.extend(found)
+        return (environment or Environment()).with_parameters(parameters or {})
+
+    # What only the cloud can tell
+
+    async def check_in_cloud(self, draft: Draft, cloud: Cloud) -> None:
+        """Look for what the template names in the cloud. Raises TemplateError with every finding."""
+        pending, declared = await asyncio.to_thread(self._pending, draft)
+        findings = Diagnostics()
+        await self._check_services(declared, cloud, findings)
+        raise_errors(findings)
+        for name, constraint, value in draft.parameters.custom_checks():
+            pending.append(PendingLookup(("parameters", name), constraint.name, value))
+        if pending:
+            findings.extend(await missing_objects(pending, Lookup(cloud), draft.template.places.of))
+        raise_errors(findings)
+
+    def _pending(self, draft: Draft) -> tuple[list[PendingLookup], dict[str, ResourceType]]:
+        scope = StackScope(
+            draft.template, draft.parameters, files=draft.files, sandbox=self.sandbox, zones=lambda: ["nova"]
+        )
+        pending: list[PendingLookup] = []
+        declared: dict[str, ResourceType] = {}
+        words = draft.template.words
+        for name, kind in resource_types(draft, scope).items():
+            declared[name] = kind
+            definition = scope.enabled[name]
+            if kind.noop or definition.external_id is not None:
+                continue
+            try:
+                values = resolve(definition.properties, scope)
+            except TemplateError:
+                continue
+            where = (words.resources, name, words.properties)
+            checked = validate_properties(kind, values if isinstance(values, dict) else {}, where)
+            pending += checked.lookups
+        return pending, declared
+
+    async def _check_services(
+        self, declared: Mapping[str, ResourceType], cloud: Cloud, findings: Diagnostics
+    ) -> None:
+        """Refuse types whose service the cloud has not got, and those that nothing here can make."""
+        known: dict[str, bool] = {}
+        for name, kind in declared.items():
+            if kind.noop or kind.nested_stack:
+                continue
+            service = SERVICE_TYPES.get(kind.service or "")
+            if service is not None and service not in known:
+                known[service] = await cloud.has_service(service)
+            path = f"resources.{name}"
+            if service is not None and not known[service]:
+                findings.error(
+                    "unavailable-type",
+                    f"{kind.name} needs the {service} service, which the cloud's catalog has not got.",
+                    path=path,
+                )
+            elif not is_available(kind.name):
+                findings.error(
+                    "unavailable-type",
+                    f"Resources of type {kind.name} can be validated, but not made by this version.",
+                    path=path,
+                )
+
+
+def resource_types(draft: Draft, scope: StackScope) -> dict[str, ResourceType]:
+    """The declared type of each resource that a type (and no template) implements."""
+    found: dict[str, ResourceType] = {}
+    registry = draft.environment.registry
+    for name, definition in scope.enabled.items():
+        implementation = registry.find(
+            str(definition.resolved_type(scope)), name, lambda kind: find_type(kind) is not None
+        )
+        if implementation is None or implementation.is_template:
+            continue
+        declared = find_type(implementation.name)
+        if declared is not None:
+            found[name] = declared
+    return found
+
+
+def _texts(value: Any, what: str) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadRequest(f"{what} must be an object of names and texts.", type="HTTPBadRequest")
+    for name, text in value.items():
+        if not isinstance(text, str):
+            raise BadRequest(f"The file {name} must be text.", type="HTTPBadRequest")
+    return dict(value)
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """What a body says of the stack besides its definition. None: not given."""
+
+    disable_rollback: bool | None
+    timeout_mins: int | None
+    tags: list[str] | None
+
+
+def read_options(body: Mapping[str, Any]) -> StackOptions:
+    """Raises BadRequest."""
+    rollback = body.get("disable_rollback")
+    return StackOptions(
+        disable_rollback=None if rollback is None else truth("disable_rollback", rollback),
+        timeout_mins=whole_number("timeout_mins", body.get("timeout_mins")),
+        tags=_tags(body.get("tags")),
+    )
+
+
+def _tags(given: Any) -> list[str] | None:
+    if given is None:
+        return None
+    if not isinstance(given, str):
+        raise BadRequest(
+            f"Invalid tags, not a comma-delimited string of tags: {given}", type="StackValidationFailed"
+        )
+    tags = [tag.strip() for tag in given.split(",") if tag.strip()]
+    for tag in tags:
+        if len(tag) > MAX_TAG:
+            raise BadRequest(
+                f'The tag "{tag[:20]}…" is longer than {MAX_TAG} characters.', type="StackValidationFailed"
+            )
+    return tags

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The orchestration API: routes put together, ready to be served."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from samovar import __version__
+from samovar.auth import Policy, TokenValidator
+from samovar.database import DatabaseUnavailable
+from samovar.orchestration.engine.parts import Parts
+from samovar.web import Api, health_routes
+
+from .about import About
+from .actions import Actions
+from .desk import Desk
+from .draft import DraftReader
+from .events import Events
+from .faults import render_fault
+from .outputs import Outputs
+from .preview import Preview
+from .resource_types import ResourceTypes
+from .resources import Resources
+from .rules import DEFAULTS
+from .stacks import Stacks
+from .template_versions import TemplateVersions
+from .unavailable import Unavailable
+from .validate import Validate
+
+
+class Service:
+    """The native API v1. It needs no engine in its process: they meet in the database and on the bus."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        validator: TokenValidator,
+        *,
+        policy_file: Path | None = None,
+        revision: str = __version__,
+    ) -> None:
+        self.parts, self.validator = parts, validator
+        self.policy = Policy(DEFAULTS, policy_file)
+        self.desk = Desk(parts, revision)
+
+    def api(self) -> Api:
+        api = Api(
+            "orchestration",
+            render_fault=render_fault,
+            validator=self.validator,
+            policy=self.policy,
+            max_body=self.parts.settings.api.max_json_body_size,
+        )
+        health_routes(api, {"database": self._database})
+        desk = self.desk
+        reader = DraftReader(self.parts)
+        stacks = Stacks(desk, reader)
+        About(desk).routes(api)
+        ResourceTypes(desk, stacks).routes(api)
+        TemplateVersions(desk).routes(api)
+        Validate(desk, reader, stacks).routes(api)
+        Preview(desk, reader, stacks).routes(api)
+        stacks.listing_routes(api)
+        stacks.lookup_routes(api)
+        stacks.routes(api)
+        Resources(desk).routes(api)
+        Events(desk).routes(api)
+        Outputs(desk).routes(api)
+        Actions(desk, stacks).routes(api)
+        Unavailable(desk).routes(api)
+        stacks.arn_routes(api)
+        return api
+
+    def asgi(self) -> ASGIApp:
+        """The API as an application; ``/v1.0`` is another spelling of ``/v1``."""
+        application = self.api().asgi()
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            path = scope.get("path", "")
+            if path.startswith("/v1.0/"):
+                scope = dict(scope, path=f"/v1/{path.removeprefix('/v1.0/')}")
+            await application(scope, receive, send)
+
+        return serve
+
+    async def start(self) -> None:
+        """Nothing runs in the background here."""
+
+    async def stop(self) -> None:
+        """Nothing runs in the background here."""
+
+    async def _database(self) -> str | None:
+        from sqlalchemy import text
+
+        try:
+            await self.parts.database.read(lambda c: c.execute(text("SELECT 1")).scalar())
+        except DatabaseUnavailable as error:
+            return str(error)
+        return None

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values in queries and bodies, as strictly as Heat reads them."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from samovar.web import BadRequest, Call
+
+
+def truth(name: str, value: Any, default: bool = False) -> bool:
+    """true or false, in any case; nothing else. Raises BadRequest."""
+    if value is None:
+        return default
+    if isinstance(value, bool):
+        return value
+    text = str(value).lower()
+    if text in ("true", "false"):
+        return text == "true"
+    raise BadRequest(
+        f'Unrecognized value "{value}" for "{name}", acceptable values are: true, false', type="Invalid"
+    )
+
+
+def flag(call: Call, name: str, default: bool = False) -> bool:
+    """A boolean query parameter. Raises BadRequest."""
+    return truth(name, call.query.get(name), default)
+
+
+def whole_number(name: str, value: Any, default: int | None = None) -> int | None:
+    """An integer of at least 0. Raises BadRequest."""
+    if value is None or value == "":
+        return default
+    if not isinstance(value, bool):
+        try:
+            number = int(value)
+        except (TypeError, ValueError):
+            number = -1
+        if number >= 0:
+            return number
+    raise BadRequest(f'{name} must be a whole number of at least 0, not "{value}".', type="ValueError")
+
+
+def instant(moment: datetime.datetime | None) -> str | None:
+    """YYYY-MM-DDThh:mm:ssZ."""
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def sort_direction(call: Call, default: str) -> str:
+    found = call.query.get("sort_dir", default).lower()
+    if found not in ("asc", "desc"):
+        raise BadRequest(f'The sort direction is asc or desc, not "{found}".', type="ValueError")
+    return found
