@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import samovar
+
 from .main import CommandError
 from .state_directory import Running, StateDirectory, start_time
 
@@ -52,7 +54,13 @@ def _start(state: StateDirectory, options: argparse.Namespace) -> Running:
     offset = state.log.stat().st_size if state.log.exists() else 0
     with state.log.open("ab") as log:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+            env={**os.environ, "PYTHONPATH": str(Path(samovar.__file__).parent.parent)},
         )
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:

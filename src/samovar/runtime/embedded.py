@@ -153,7 +153,9 @@ class Embedded:
         if "engine" in self.wanted:
             self._services["engine"] = engine.Service(parts)
         if "orchestration-api" in self.wanted:
-            self._services["orchestration-api"] = orchestration_api.Service(parts, validator)
+            self._services["orchestration-api"] = orchestration_api.Service(
+                parts, validator, policy_file=self.settings.policy_file
+            )
 
     async def start(self) -> None:
         """Start every service, one after the other."""

@@ -43,6 +43,8 @@ class Cgroups:
             elif kind == "cgroup2":
                 self._v2 = Path(place)
         self._v2_controllers = self._delegate() if self._v2 is not None else frozenset[str]()
+        if self._v1 and not self._v2_controllers:
+            self._v2 = None  # a hybrid layout: it is there, and limits nothing
         for name in WANTED:
             if name not in self._v1 and name not in self._v2_controllers:
                 self.missing.append(
@@ -72,13 +74,9 @@ class Cgroups:
             return False
         return True
 
-    def _unified(self) -> bool:
-        return self._v2 is not None and (bool(self._v2_controllers) or not self._v1)
-
     def _paths(self, name: str) -> dict[str, Path]:
         paths = {kind: top / "samovar" / self._cloud / name for kind, top in self._v1.items()}
-        if self._unified():
-            assert self._v2 is not None
+        if self._v2 is not None:
             paths["unified"] = self._v2 / "samovar" / self._cloud / name
         return paths
 
@@ -87,30 +85,34 @@ class Cgroups:
         for kind, path in self._paths(server).items():
             try:
                 path.mkdir(parents=True, exist_ok=True)
+                self._limit(kind, path, memory_mb << 20, vcpus)
             except OSError as error:
                 self._give_up(kind, error.strerror or "refused")
-        paths = self._paths(server)
-        memory = memory_mb << 20
-        if "memory" in self._v1:
-            _limit_memory_v1(paths["memory"], memory)
-        elif "memory" in self._v2_controllers:
-            _write(paths["unified"] / "memory.max", str(memory))
-            with suppress(OSError):
-                _write(paths["unified"] / "memory.swap.max", "0")
-        if "cpu" in self._v1:
-            _write(paths["cpu"] / "cpu.cfs_period_us", str(CPU_PERIOD))
-            _write(paths["cpu"] / "cpu.cfs_quota_us", str(CPU_PERIOD * vcpus))
-            _write(paths["cpu"] / "cpu.shares", str(1024 * vcpus))
-        elif "cpu" in self._v2_controllers:
-            _write(paths["unified"] / "cpu.max", f"{CPU_PERIOD * vcpus} {CPU_PERIOD}")
-        pids = paths.get("pids", paths.get("unified"))
-        if pids is not None and ("pids" in self._v1 or "pids" in self._v2_controllers):
-            _write(pids / "pids.max", str(MOST_PROCESSES))
-        if "devices" in self._v1 and "a *:*" in (paths["devices"] / "devices.list").read_text():
-            _write(paths["devices"] / "devices.deny", "a")
+                with suppress(OSError):
+                    path.rmdir()
+        return sorted({str(path) for path in self._paths(server).values()})
+
+    def _limit(self, kind: str, group: Path, memory: int, vcpus: int) -> None:
+        """Write what one hierarchy limits."""
+        if kind == "memory":
+            _limit_memory_v1(group, memory)
+        elif kind == "cpu":
+            _write(group / "cpu.cfs_period_us", str(CPU_PERIOD))
+            _write(group / "cpu.cfs_quota_us", str(CPU_PERIOD * vcpus))
+            _write(group / "cpu.shares", str(1024 * vcpus))
+        elif kind == "pids":
+            _write(group / "pids.max", str(MOST_PROCESSES))
+        elif kind == "devices" and "a *:*" in (group / "devices.list").read_text():
+            _write(group / "devices.deny", "a")
             for device in SAFE_DEVICES:
-                _write(paths["devices"] / "devices.allow", f"{device} rwm")
-        return sorted({str(path) for path in paths.values()})
+                _write(group / "devices.allow", f"{device} rwm")
+        elif kind == "unified":
+            limits = {"memory": ("memory.max", str(memory)), "pids": ("pids.max", str(MOST_PROCESSES))}
+            limits["cpu"] = ("cpu.max", f"{CPU_PERIOD * vcpus} {CPU_PERIOD}")
+            for name in self._v2_controllers:
+                _write(group / limits[name][0], limits[name][1])
+            with suppress(OSError):
+                _write(group / "memory.swap.max", "0")
 
     def _give_up(self, kind: str, reason: str) -> None:
         """Do without a hierarchy in which we may not make groups."""

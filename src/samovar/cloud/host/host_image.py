@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from samovar.cloud.host.launcher import whole_machine
+
 __all__ = ["digest", "layers", "make_skeleton"]
 
 FORMAT = "1"
@@ -180,7 +182,8 @@ def make_skeleton(place: Path, root: Path = Path("/")) -> None:
     mask = place / "usr"
     for name in ("local/etc", "src"):
         (mask / name).mkdir(parents=True)
-        os.setxattr(mask / name, "trusted.overlay.opaque", b"y")
+        kind = "trusted" if whole_machine() else "user"
+        os.setxattr(mask / name, f"{kind}.overlay.opaque", b"y")
 
 
 def _copied(root: Path) -> Iterator[tuple[str, str, os.stat_result]]:
@@ -219,7 +222,8 @@ def _copy(source: Path, target: Path, status: os.stat_result) -> None:
             shutil.copyfile(source, target)
         except FileNotFoundError:  # gone since it was listed
             return
-    os.chown(target, status.st_uid, status.st_gid)
+    if whole_machine():  # in a user namespace most owners don't exist
+        os.chown(target, status.st_uid, status.st_gid)
     os.chmod(target, stat.S_IMODE(status.st_mode))
 
 
@@ -246,7 +250,7 @@ def _accounts(source: Path, target: Path) -> None:
     _write(target / "shadow", "".join(f"{row[0]}:*:19000:0:99999:7:::\n" for row in users), 0o640)
     _write(target / "gshadow", "".join(f"{row[0]}:*::\n" for row in groups), 0o640)
     shadow = next((int(row[2]) for row in groups if row[0] == "shadow"), 0)
-    for name in ("shadow", "gshadow"):
+    for name in ("shadow", "gshadow") if whole_machine() else ():
         os.chown(target / name, 0, shadow)
 
 

@@ -20,7 +20,6 @@ import fcntl
 import json
 import os
 import signal
-import socket
 import stat
 import struct
 import sys
@@ -120,6 +119,12 @@ def lock(directory: str) -> int:
     return descriptor
 
 
+def whole_machine() -> bool:
+    """Whether we are the machine's root, and not that of a user namespace."""
+    with open("/proc/self/uid_map") as file:
+        return file.read().split() == ["0", "0", "4294967295"]
+
+
 def user_namespace(base: int) -> int:
     """A user namespace whose ids 0… are ``base``… outside; its descriptor."""
     made_read, made_write = os.pipe()
@@ -139,7 +144,7 @@ def user_namespace(base: int) -> int:
             try:
                 with open(f"/proc/{child}/{kind}", "w") as file:
                     file.write(f"0 {base} {ID_RANGE}\n")
-            except PermissionError:
+            except OSError:
                 raise Unmappable("this program may not map user ids") from None
         return os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     finally:
@@ -228,6 +233,8 @@ def overlay(request: dict[str, Any], users: int | None, owner: int) -> None:
             os.chown(f"{kind}/{name}", owner, owner)
         target = "root" if layer["target"] == "/" else place("root", layer["target"], owner)
         options = f"lowerdir={':'.join(lowers)},upperdir=upper/{name},workdir=work/{name}"
+        if not whole_machine():
+            options += ",userxattr"
         try:
             mount("overlay", target, "overlay", 0, options)
         except OSError as error:
@@ -246,9 +253,14 @@ def furnish(request: dict[str, Any], owner: int) -> None:
         place("root", path, owner)
     mount("tmpfs", "root/dev", "tmpfs", NOSUID, f"mode=755,size=1m,{ids}")
     for name, major, minor in DEVICES:
-        os.mknod(f"root/dev/{name}", 0o600 | stat.S_IFCHR, os.makedev(major, minor))
-        os.chmod(f"root/dev/{name}", 0o666)
-        os.chown(f"root/dev/{name}", owner, owner)
+        node = f"root/dev/{name}"
+        if whole_machine():
+            os.mknod(node, 0o600 | stat.S_IFCHR, os.makedev(major, minor))
+            os.chmod(node, 0o666)
+            os.chown(node, owner, owner)
+        else:
+            os.close(os.open(node, os.O_CREAT | os.O_CLOEXEC, 0o666))
+            mount(f"/dev/{name}", node, None, BIND)
     os.mkfifo("root/dev/console", 0o600)
     os.chmod("root/dev/console", 0o622)
     os.chown("root/dev/console", owner, owner)
@@ -322,11 +334,6 @@ def build(request: dict[str, Any], namespace: int, users: int | None) -> None:
     owner = request["base"] if users is not None else 0
     os.setsid()
     check(libc.setns(namespace, NEWNET), "enter the network namespace")
-    for name, value in request["sysctls"].items():
-        with contextlib.suppress(FileNotFoundError), open("/proc/sys/" + name.replace(".", "/"), "w") as file:
-            file.write(value)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 0x1 | 0x40))  # SIOCSIFFLAGS: up
     check(libc.unshare(NEWNS), "make a mount namespace")
     mount("", "/", None, REC | PRIVATE)
     os.chdir(request["directory"])
@@ -341,7 +348,8 @@ def build(request: dict[str, Any], namespace: int, users: int | None) -> None:
             file.write("0")
     if users is not None:
         check(libc.setns(users, NEWUSER), "enter the user namespace")
-    os.setgroups([])
+    with contextlib.suppress(PermissionError):  # not ours to set as the root of somebody's user namespace
+        os.setgroups([])
     os.setgid(0)
     os.setuid(0)
     kinds = NEWPID | NEWUTS | NEWIPC | (NEWNS if users is not None else 0)

@@ -41,7 +41,6 @@ log = logging.getLogger(__name__)
 KILL_SECONDS = 10.0
 PURGE_SECONDS = 5.0
 TRIM_SECONDS = 10.0
-SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
 
 
 class Servers:
@@ -241,7 +240,6 @@ class Servers:
             "reason": state.reason,
             "base": user_base(server_id),
             "capabilities": list(spec.capabilities),
-            "sysctls": SYSCTLS,
             "environment": spec.environment,
         }
         try:

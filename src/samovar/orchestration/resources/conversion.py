@@ -33,28 +33,32 @@ def _wrong(expected: str, value: Any) -> ConversionError:
     return ConversionError(f"must be {expected}, and is {type_name(value)}{shown}")
 
 
+def _is_enormous(value: int) -> bool:
+    """More digits than anything has a use for, and than Python will write."""
+    return value.bit_length() > 1024
+
+
 def _string(value: Any, _converts: bool) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, int):
-        try:
-            return str(value)
-        except ValueError:
-            raise _wrong("a string", value) from None
+    if isinstance(value, int) and not _is_enormous(value):
+        return str(value)
     raise _wrong("a string", value)
 
 
 def _integer(value: Any, _converts: bool) -> int:
     if isinstance(value, int | float) or (isinstance(value, str) and len(value) <= _LONGEST_NUMBER):
         try:
-            return int(value)
+            whole = int(value)
         except (ValueError, OverflowError):
-            pass
+            raise _wrong("a whole number", value) from None
+        if not _is_enormous(whole):
+            return whole
     raise _wrong("a whole number", value)
 
 
 def _number(value: Any, _converts: bool) -> int | float:
-    if isinstance(value, int):
+    if isinstance(value, int) and not _is_enormous(value):
         return int(value)
     if isinstance(value, float) and math.isfinite(value):
         return value

@@ -44,8 +44,12 @@ def _stack(name: str, before: Values, after: Values) -> Effect | None:
     """A stack can not move to another region."""
     if name != "context":
         return None
-    regions = [(values.get("context") or {}).get("region_name") for values in (before, after)]
+    regions = [_region(values.get("context")) for values in (before, after)]
     return Effect.REPLACES if regions[0] != regions[1] else Effect.IN_PLACE
+
+
+def _region(context: Any) -> Any:
+    return context.get("region_name") if isinstance(context, Mapping) else None
 
 
 _RULES: Mapping[str, Rule] = {

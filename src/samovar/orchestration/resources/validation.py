@@ -193,9 +193,7 @@ class _Check:
         if declared.default is None:
             return None
         if isinstance(declared.default, list | dict):
-            return self.value(declared, copy.deepcopy(declared.default), at) if declared.default else (
-                type(declared.default)()
-            )  # fmt: skip
+            return self.value(declared, copy.deepcopy(declared.default), at)
         return convert(declared, declared.default)
 
     def constraints(self, declared: Property, value: Any, at: Where) -> None:

@@ -451,6 +451,148 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_image_tasks_image_id"), ["image_id"], unique=False)
 
     op.create_table(
+        "loadbalancer_amphorae",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("load_balancer_id", sa.String(length=36), nullable=True),
+        sa.Column("status", sa.String(length=24), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=True),
+        sa.Column("compute_id", sa.String(length=36), nullable=True),
+        sa.Column("lb_network_ip", sa.String(length=64), nullable=True),
+        sa.Column("vrrp_ip", sa.String(length=64), nullable=True),
+        sa.Column("ha_ip", sa.String(length=64), nullable=True),
+        sa.Column("vrrp_port_id", sa.String(length=36), nullable=True),
+        sa.Column("ha_port_id", sa.String(length=36), nullable=True),
+        sa.Column("cert_expiration", Timestamp(), nullable=True),
+        sa.Column("cert_busy", sa.Boolean(), nullable=False),
+        sa.Column("vrrp_interface", sa.String(length=16), nullable=True),
+        sa.Column("vrrp_id", sa.Integer(), nullable=True),
+        sa.Column("vrrp_priority", sa.Integer(), nullable=True),
+        sa.Column("cached_zone", sa.String(length=255), nullable=True),
+        sa.Column("image_id", sa.String(length=36), nullable=True),
+        sa.Column("compute_flavor", sa.String(length=255), nullable=True),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.Column("updated_at", Timestamp(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_loadbalancer_amphorae")),
+    )
+    with op.batch_alter_table("loadbalancer_amphorae", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_loadbalancer_amphorae_compute_id"), ["compute_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_loadbalancer_amphorae_load_balancer_id"), ["load_balancer_id"], unique=False
+        )
+
+    op.create_table(
+        "loadbalancer_availability_zone_profiles",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("provider_name", sa.String(length=255), nullable=False),
+        sa.Column("availability_zone_data", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_loadbalancer_availability_zone_profiles")),
+    )
+    op.create_table(
+        "loadbalancer_flavor_profiles",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("provider_name", sa.String(length=255), nullable=False),
+        sa.Column("flavor_data", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_loadbalancer_flavor_profiles")),
+    )
+    op.create_table(
+        "loadbalancer_listener_statistics",
+        sa.Column("listener_id", sa.String(length=36), nullable=False),
+        sa.Column("amphora_id", sa.String(length=36), nullable=False),
+        sa.Column("load_balancer_id", sa.String(length=36), nullable=False),
+        sa.Column("bytes_in", sa.BigInteger(), nullable=False),
+        sa.Column("bytes_out", sa.BigInteger(), nullable=False),
+        sa.Column("active_connections", sa.BigInteger(), nullable=False),
+        sa.Column("total_connections", sa.BigInteger(), nullable=False),
+        sa.Column("request_errors", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "listener_id", "amphora_id", name=op.f("pk_loadbalancer_listener_statistics")
+        ),
+    )
+    with op.batch_alter_table("loadbalancer_listener_statistics", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_loadbalancer_listener_statistics_load_balancer_id"),
+            ["load_balancer_id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "loadbalancer_load_balancers",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("admin_state_up", sa.Boolean(), nullable=False),
+        sa.Column("provisioning_status", sa.String(length=16), nullable=False),
+        sa.Column("operating_status", sa.String(length=16), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.Column("updated_at", Timestamp(), nullable=True),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("provider", sa.String(length=64), nullable=False),
+        sa.Column("topology", sa.String(length=16), nullable=False),
+        sa.Column("flavor_id", sa.String(length=36), nullable=True),
+        sa.Column("availability_zone", sa.String(length=255), nullable=True),
+        sa.Column("vip_address", sa.String(length=64), nullable=False),
+        sa.Column("vip_subnet_id", sa.String(length=36), nullable=True),
+        sa.Column("vip_network_id", sa.String(length=36), nullable=False),
+        sa.Column("vip_port_id", sa.String(length=36), nullable=False),
+        sa.Column("vip_qos_policy_id", sa.String(length=36), nullable=True),
+        sa.Column("vip_vnic_type", sa.String(length=16), nullable=False),
+        sa.Column("vip_sg_ids", Json(), nullable=False),
+        sa.Column("vip_owned", sa.Boolean(), nullable=False),
+        sa.Column("additional_vips", Json(), nullable=False),
+        sa.Column("server_group_id", sa.String(length=36), nullable=True),
+        sa.Column("status_reason", sa.Text(), nullable=False),
+        sa.Column("applied_generation", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_loadbalancer_load_balancers")),
+    )
+    with op.batch_alter_table("loadbalancer_load_balancers", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_loadbalancer_load_balancers_listing", ["project_id", "created_at", "id"], unique=False
+        )
+
+    op.create_table(
+        "loadbalancer_operations",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("load_balancer_id", sa.String(length=36), nullable=False),
+        sa.Column("amphora_id", sa.String(length=36), nullable=True),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("request_id", sa.String(length=64), nullable=False),
+        sa.Column("requested_by", sa.String(length=64), nullable=False),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.Column("finished_at", Timestamp(), nullable=True),
+        sa.Column("lease_owner", sa.String(length=255), nullable=True),
+        sa.Column("lease_epoch", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("lease_expires_at", Timestamp(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_loadbalancer_operations")),
+    )
+    with op.batch_alter_table("loadbalancer_operations", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_loadbalancer_operations_load_balancer_id", ["load_balancer_id", "status"], unique=False
+        )
+        batch_op.create_index("ix_loadbalancer_operations_open", ["status", "lease_expires_at"], unique=False)
+
+    op.create_table(
+        "loadbalancer_quotas",
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("resource", sa.String(length=32), nullable=False),
+        sa.Column("limit", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "resource", name=op.f("pk_loadbalancer_quotas")),
+    )
+    op.create_table(
+        "loadbalancer_tags",
+        sa.Column("resource_id", sa.String(length=36), nullable=False),
+        sa.Column("tag", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("resource_id", "tag", name=op.f("pk_loadbalancer_tags")),
+    )
+    with op.batch_alter_table("loadbalancer_tags", schema=None) as batch_op:
+        batch_op.create_index("ix_loadbalancer_tags_tag", ["tag"], unique=False)
+
+    op.create_table(
         "network_address_scopes",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
@@ -749,6 +891,282 @@ def upgrade() -> None:
         batch_op.create_index("ix_orchestration_stacks_owner_id", ["owner_id"], unique=False)
         batch_op.create_index("ix_orchestration_stacks_root_id", ["root_id"], unique=False)
         batch_op.create_index("uq_orchestration_stacks_live_name", ["project_id", "live_name"], unique=True)
+
+    op.create_table(
+        "loadbalancer_availability_zones",
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("availability_zone_profile_id", sa.String(length=36), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["availability_zone_profile_id"],
+            ["loadbalancer_availability_zone_profiles.id"],
+            name=op.f(
+                "fk_loadbalancer_availability_zones_availability_zone_profile_id_loadbalancer_availability_zone_profiles"
+            ),
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_loadbalancer_availability_zones")),
+    )
+    op.create_table(
+        "loadbalancer_flavors",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("flavor_profile_id", sa.String(length=36), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["flavor_profile_id"],
+            ["loadbalancer_flavor_profiles.id"],
+            name=op.f("fk_loadbalancer_flavors_flavor_profile_id_loadbalancer_flavor_profiles"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_loadbalancer_flavors")),
+        sa.UniqueConstraint("name", name=op.f("uq_loadbalancer_flavors_name")),
+    )
+    op.create_table(
+        "loadbalancer_health_monitors",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("admin_state_up", sa.Boolean(), nullable=False),
+        sa.Column("provisioning_status", sa.String(length=16), nullable=False),
+        sa.Column("operating_status", sa.String(length=16), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.Column("updated_at", Timestamp(), nullable=True),
+        sa.Column("load_balancer_id", sa.String(length=36), nullable=False),
+        sa.Column("pool_id", sa.String(length=36), nullable=False),
+        sa.Column("type", sa.String(length=16), nullable=False),
+        sa.Column("delay", sa.Integer(), nullable=False),
+        sa.Column("timeout", sa.Integer(), nullable=False),
+        sa.Column("max_retries", sa.Integer(), nullable=False),
+        sa.Column("max_retries_down", sa.Integer(), nullable=False),
+        sa.Column("http_method", sa.String(length=16), nullable=True),
+        sa.Column("url_path", sa.Text(), nullable=True),
+        sa.Column("expected_codes", sa.Text(), nullable=True),
+        sa.Column("http_version", sa.String(length=8), nullable=True),
+        sa.Column("domain_name", sa.String(length=255), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["load_balancer_id"],
+            ["loadbalancer_load_balancers.id"],
+            name=op.f("fk_loadbalancer_health_monitors_load_balancer_id_loadbalancer_load_balancers"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_loadbalancer_health_monitors")),
+    )
+    with op.batch_alter_table("loadbalancer_health_monitors", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_loadbalancer_health_monitors_listing", ["project_id", "created_at", "id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_loadbalancer_health_monitors_load_balancer_id"), ["load_balancer_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_loadbalancer_health_monitors_pool_id"), ["pool_id"], unique=False
+        )
+
+    op.create_table(
+        "loadbalancer_l7policies",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("admin_state_up", sa.Boolean(), nullable=False),
+        sa.Column("provisioning_status", sa.String(length=16), nullable=False),
+        sa.Column("operating_status", sa.String(length=16), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.Column("updated_at", Timestamp(), nullable=True),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("load_balancer_id", sa.String(length=36), nullable=False),
+        sa.Column("listener_id", sa.String(length=36), nullable=False),
+        sa.Column("action", sa.String(length=24), nullable=False),
+        sa.Column("redirect_pool_id", sa.String(length=36), nullable=True),
+        sa.Column("redirect_url", sa.Text(), nullable=True),
+        sa.Column("redirect_prefix", sa.Text(), nullable=True),
+        sa.Column("redirect_http_code", sa.Integer(), nullable=True),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["load_balancer_id"],
+            ["loadbalancer_load_balancers.id"],
+            name=op.f("fk_loadbalancer_l7policies_load_balancer_id_loadbalancer_load_balancers"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_loadbalancer_l7policies")),
+    )
+    with op.batch_alter_table("loadbalancer_l7policies", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_loadbalancer_l7policies_listener_id"), ["listener_id"], unique=False
+        )
+        batch_op.create_index(
+            "ix_loadbalancer_l7policies_listing", ["project_id", "created_at", "id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_loadbalancer_l7policies_load_balancer_id"), ["load_balancer_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_loadbalancer_l7policies_redirect_pool_id"), ["redirect_pool_id"], unique=False
+        )
+
+    op.create_table(
+        "loadbalancer_l7rules",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("admin_state_up", sa.Boolean(), nullable=False),
+        sa.Column("provisioning_status", sa.String(length=16), nullable=False),
+        sa.Column("operating_status", sa.String(length=16), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.Column("updated_at", Timestamp(), nullable=True),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("load_balancer_id", sa.String(length=36), nullable=False),
+        sa.Column("l7policy_id", sa.String(length=36), nullable=False),
+        sa.Column("type", sa.String(length=24), nullable=False),
+        sa.Column("compare_type", sa.String(length=16), nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=True),
+        sa.Column("value", sa.String(length=255), nullable=False),
+        sa.Column("invert", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["load_balancer_id"],
+            ["loadbalancer_load_balancers.id"],
+            name=op.f("fk_loadbalancer_l7rules_load_balancer_id_loadbalancer_load_balancers"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_loadbalancer_l7rules")),
+    )
+    with op.batch_alter_table("loadbalancer_l7rules", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_loadbalancer_l7rules_l7policy_id"), ["l7policy_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_loadbalancer_l7rules_load_balancer_id"), ["load_balancer_id"], unique=False
+        )
+
+    op.create_table(
+        "loadbalancer_listeners",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("admin_state_up", sa.Boolean(), nullable=False),
+        sa.Column("provisioning_status", sa.String(length=16), nullable=False),
+        sa.Column("operating_status", sa.String(length=16), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.Column("updated_at", Timestamp(), nullable=True),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("load_balancer_id", sa.String(length=36), nullable=False),
+        sa.Column("protocol", sa.String(length=24), nullable=False),
+        sa.Column("protocol_port", sa.Integer(), nullable=False),
+        sa.Column("connection_limit", sa.Integer(), nullable=False),
+        sa.Column("default_pool_id", sa.String(length=36), nullable=True),
+        sa.Column("default_tls_container_ref", sa.String(length=255), nullable=True),
+        sa.Column("sni_container_refs", Json(), nullable=False),
+        sa.Column("client_ca_tls_container_ref", sa.String(length=255), nullable=True),
+        sa.Column("client_authentication", sa.String(length=16), nullable=False),
+        sa.Column("client_crl_container_ref", sa.String(length=255), nullable=True),
+        sa.Column("insert_headers", Json(), nullable=False),
+        sa.Column("timeout_client_data", sa.BigInteger(), nullable=False),
+        sa.Column("timeout_member_connect", sa.BigInteger(), nullable=False),
+        sa.Column("timeout_member_data", sa.BigInteger(), nullable=False),
+        sa.Column("timeout_tcp_inspect", sa.BigInteger(), nullable=False),
+        sa.Column("allowed_cidrs", Json(), nullable=True),
+        sa.Column("tls_ciphers", sa.Text(), nullable=True),
+        sa.Column("tls_versions", Json(), nullable=False),
+        sa.Column("alpn_protocols", Json(), nullable=False),
+        sa.Column("hsts_max_age", sa.BigInteger(), nullable=True),
+        sa.Column("hsts_include_subdomains", sa.Boolean(), nullable=False),
+        sa.Column("hsts_preload", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["load_balancer_id"],
+            ["loadbalancer_load_balancers.id"],
+            name=op.f("fk_loadbalancer_listeners_load_balancer_id_loadbalancer_load_balancers"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_loadbalancer_listeners")),
+    )
+    with op.batch_alter_table("loadbalancer_listeners", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_loadbalancer_listeners_default_pool_id"), ["default_pool_id"], unique=False
+        )
+        batch_op.create_index(
+            "ix_loadbalancer_listeners_listing", ["project_id", "created_at", "id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_loadbalancer_listeners_load_balancer_id"), ["load_balancer_id"], unique=False
+        )
+
+    op.create_table(
+        "loadbalancer_members",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("admin_state_up", sa.Boolean(), nullable=False),
+        sa.Column("provisioning_status", sa.String(length=16), nullable=False),
+        sa.Column("operating_status", sa.String(length=16), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.Column("updated_at", Timestamp(), nullable=True),
+        sa.Column("load_balancer_id", sa.String(length=36), nullable=False),
+        sa.Column("pool_id", sa.String(length=36), nullable=False),
+        sa.Column("address", sa.String(length=64), nullable=False),
+        sa.Column("protocol_port", sa.Integer(), nullable=False),
+        sa.Column("weight", sa.Integer(), nullable=False),
+        sa.Column("backup", sa.Boolean(), nullable=False),
+        sa.Column("subnet_id", sa.String(length=36), nullable=True),
+        sa.Column("monitor_address", sa.String(length=64), nullable=True),
+        sa.Column("monitor_port", sa.Integer(), nullable=True),
+        sa.Column("vnic_type", sa.String(length=16), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["load_balancer_id"],
+            ["loadbalancer_load_balancers.id"],
+            name=op.f("fk_loadbalancer_members_load_balancer_id_loadbalancer_load_balancers"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_loadbalancer_members")),
+    )
+    with op.batch_alter_table("loadbalancer_members", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_loadbalancer_members_load_balancer_id"), ["load_balancer_id"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_loadbalancer_members_pool_id"), ["pool_id"], unique=False)
+
+    op.create_table(
+        "loadbalancer_pools",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("admin_state_up", sa.Boolean(), nullable=False),
+        sa.Column("provisioning_status", sa.String(length=16), nullable=False),
+        sa.Column("operating_status", sa.String(length=16), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.Column("updated_at", Timestamp(), nullable=True),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("load_balancer_id", sa.String(length=36), nullable=False),
+        sa.Column("protocol", sa.String(length=24), nullable=False),
+        sa.Column("lb_algorithm", sa.String(length=32), nullable=False),
+        sa.Column("session_persistence", Json(), nullable=True),
+        sa.Column("tls_enabled", sa.Boolean(), nullable=False),
+        sa.Column("tls_container_ref", sa.String(length=255), nullable=True),
+        sa.Column("ca_tls_container_ref", sa.String(length=255), nullable=True),
+        sa.Column("crl_container_ref", sa.String(length=255), nullable=True),
+        sa.Column("tls_ciphers", sa.Text(), nullable=True),
+        sa.Column("tls_versions", Json(), nullable=False),
+        sa.Column("alpn_protocols", Json(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["load_balancer_id"],
+            ["loadbalancer_load_balancers.id"],
+            name=op.f("fk_loadbalancer_pools_load_balancer_id_loadbalancer_load_balancers"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_loadbalancer_pools")),
+    )
+    with op.batch_alter_table("loadbalancer_pools", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_loadbalancer_pools_listing", ["project_id", "created_at", "id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_loadbalancer_pools_load_balancer_id"), ["load_balancer_id"], unique=False
+        )
 
     op.create_table(
         "network_ports",
