@@ -29,11 +29,12 @@ class Compute:
     eventually = staticmethod(eventually)
     """The service with its neighbours' twins, and a client's view of it."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, cut=0):
         self.directory = directory
         self.bus = LocalBus()
         self.neighbours = doubles.Neighbours(self.bus)
         self.host = doubles.HostTwin()
+        self.cut = doubles.Cut(self.neighbours, self.host, cut)
         self.database = Database(f"sqlite:///{directory / 'c.db'}")
         self.database.create_tables()
         self.service = self.make()

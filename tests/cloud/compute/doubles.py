@@ -59,13 +59,13 @@ class Neighbours:
         api = Api("neighbours", render_fault=render)
         api.route("GET", "/identity/v3/auth/tokens", self.token)
         api.route("GET", "/network/v2.0/networks", self.list_networks)
-        api.route("GET", "/network/v2.0/networks/{id}", self.show_network)
+        api.route("GET", "/network/v2.0/networks/{id}", lambda call: self.networks_shown(call))
         api.route("GET", "/network/v2.0/subnets", self.subnets)
-        api.route("GET", "/network/v2.0/ports", self.list_ports)
-        api.route("POST", "/network/v2.0/ports", self.make_port)
+        api.route("GET", "/network/v2.0/ports", lambda call: self.ports_listed(call))
+        api.route("POST", "/network/v2.0/ports", lambda call: self.ports_made(call))
         api.route("GET", "/network/v2.0/ports/{id}", self.show_port)
         api.route("PUT", "/network/v2.0/ports/{id}", self.change_port)
-        api.route("DELETE", "/network/v2.0/ports/{id}", self.drop_port)
+        api.route("DELETE", "/network/v2.0/ports/{id}", lambda call: self.ports_dropped(call))
         api.route("GET", "/network/v2.0/floatingips", self.floating_ips)
         api.route("GET", "/network/v2.0/security-groups", self.groups)
         api.route("GET", "/image/v2/images/{id}", self.image)
@@ -88,7 +88,7 @@ class Neighbours:
     async def list_networks(self, call):
         return {"networks": [n for n in self.networks.values() if self.seen_by(call, n)]}
 
-    async def show_network(self, call):
+    async def networks_shown(self, call):
         network = self.networks.get(call.path["id"])
         if network is None or not self.seen_by(call, network):
             raise NotFound(f"Network {call.path['id']} could not be found.")
@@ -103,11 +103,11 @@ class Neighbours:
         }
         return {"subnets": [{**subnet, "network_id": call.query["network_id"]}]}
 
-    async def list_ports(self, call):
+    async def ports_listed(self, call):
         wanted = call.query.getlist("device_id")
         return {"ports": [p for p in self.ports.values() if p["device_id"] in wanted]}
 
-    async def make_port(self, call):
+    async def ports_made(self, call):
         if self.fail_ports:
             raise Conflict(self.fail_ports)
         given = call.body["port"]
@@ -151,7 +151,7 @@ class Neighbours:
         await self.bound(port)
         return {"port": port}
 
-    async def drop_port(self, call):
+    async def ports_dropped(self, call):
         del self.ports[self.find(call)["id"]]
         return Reply(204)
 
@@ -189,6 +189,7 @@ class HostTwin:
         self.held.set()
         self.queues = []
         self.sockets = []
+        self.ends_at_once = False
 
     async def _did(self, name, server_id):
         await self.held.wait()
@@ -208,6 +209,8 @@ class HostTwin:
     async def ensure_server(self, spec):
         await self._did("ensure", spec.id)
         self.specs[spec.id] = spec
+        if self.ends_at_once:
+            return self._state(spec.id, "stopped", exit_status=0)
         return self._state(spec.id, "running" if spec.running else "stopped")
 
     async def stop_server(self, server_id, timeout=10.0):
@@ -274,3 +277,33 @@ class HostTwin:
     async def publish(self, event):
         for queue in self.queues:
             queue.put_nowait(event)
+
+
+class Cut:
+    """Stops the world at the n-th thing that compute asks of its neighbours, before or after it is done."""
+
+    def __init__(self, neighbours, host, number):
+        self.left = number
+        self.reached = asyncio.Event()
+        for thing, names in (
+            (neighbours, ("ports_made", "ports_listed", "networks_shown", "ports_dropped")),
+            (host, ("ensure_server", "remove_server", "open_listener")),
+        ):
+            for name in names:
+                setattr(thing, name, self.around(getattr(thing, name)))
+
+    def around(self, call):
+        async def counted(*arguments, **more):
+            await self.count()
+            result = await call(*arguments, **more)
+            if not isinstance(result, socket.socket):
+                await self.count()
+            return result
+
+        return counted
+
+    async def count(self):
+        self.left -= 1
+        if self.left == 0:
+            self.reached.set()
+            await asyncio.Event().wait()

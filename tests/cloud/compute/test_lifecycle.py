@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import asyncio
+
 import pytest
 
 from samovar.cloud.host import HostError
@@ -193,3 +195,36 @@ async def test_a_disabled_host_takes_no_server(compute):
     await compute.ask("PUT", f"/os-services/{service['id']}", off, token="admin", status=200)
     server_id = await compute.boot(wait="ERROR")
     assert "work on the power" in (await compute.show(server_id))["fault"]["message"]
+
+
+async def test_a_server_that_ends_while_it_is_made_active_is_shut_off(compute):
+    compute.host.held.clear()
+    server_id = await compute.boot(wait=None)
+    await compute.eventually(lambda: compute.neighbours.ports and compute.host.queues)
+    gone = ServerExited(id=server_id, exit_status=0, reason="It switched itself off.", at=utcnow())
+    await compute.host.publish(gone)
+    compute.host.ends_at_once = True
+    compute.host.held.set()
+    await compute.until(server_id, "SHUTOFF")
+
+
+@pytest.mark.parametrize("what", ["creation", "deletion"])
+@pytest.mark.parametrize("number", range(1, 15))
+async def test_work_cut_anywhere_is_finished_by_the_next_process(compute, what, number):
+    server_id = await compute.boot(wait=None if what == "creation" else "ACTIVE")
+    compute.cut.left = number
+    if what == "deletion":
+        await compute.ask("DELETE", f"/servers/{server_id}", status=204)
+    done = compute.until(server_id, "ACTIVE") if what == "creation" else compute.gone(server_id)
+    waits = [asyncio.ensure_future(done), asyncio.ensure_future(compute.cut.reached.wait())]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    compute.cut.left = -1
+    await compute.again()
+    if what == "creation":
+        await compute.until(server_id, "ACTIVE")
+        assert len(compute.neighbours.ports) == 1 and list(compute.host.servers) == [server_id]
+        await compute.ask("DELETE", f"/servers/{server_id}", status=204)
+    await compute.gone(server_id)
+    assert not compute.neighbours.ports and not compute.host.servers

@@ -17,6 +17,9 @@ from .server import Server
 from .tables import interfaces, servers
 
 log = logging.getLogger(__name__)
+SETTLED = frozenset({"building", "deleted"})
+"""States in which the row knows the addresses as well as anybody."""
+
 Addresses = dict[str, list[dict[str, Any]]]
 
 
@@ -29,7 +32,7 @@ class AddressBook:
 
     async def read(self, found: Sequence[Server]) -> dict[str, Addresses]:
         """Server id → network name → addresses. Where the network service fails: what was kept last."""
-        present = {server.id: server for server in found if not server.deleted}
+        present = {server.id: server for server in found if server.vm_state not in SETTLED}
         kept = {server.id: server.addresses for server in found}
         if not present:
             return kept

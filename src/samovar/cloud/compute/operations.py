@@ -144,7 +144,7 @@ def begin_delete(connection: Connection, server_id: str, asker: Asker) -> Server
 def begin_restore(connection: Connection, server_id: str, asker: Asker) -> bool:
     """Write down that a running server has lost its process and must get it back; False when it is busy."""
     server = find_server(connection, server_id)
-    if server is None or server.operation is not None:
+    if server is None or server.operation is not None or server.vm_state != "active":
         return False
     _write(connection, server, "restore", "restore", asker, server.task_state, None, None)
     return True

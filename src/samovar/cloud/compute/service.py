@@ -68,8 +68,8 @@ class Service:
             images = HostImages(clouds.own, host)
             self._listeners = Listeners(database, host, metadata)
             steps = Steps(database, ports, self._wiring, host, images, self._listeners, node)
-            self._worker = Worker(database, bus, steps, f"compute@{node}")
             self._reconciler = Reconciler(database, bus, host, self._listeners, images, node)
+            self._worker = Worker(database, bus, steps, f"compute@{node}", self._reconciler.idle)
 
     async def bootstrap(self) -> None:
         """Make the usual flavors where there are none."""

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from sqlalchemy import Connection, select, update
 
@@ -39,6 +40,7 @@ class Reconciler:
         self._node = node
         self._tasks: list[asyncio.Task[None]] = []
         self._watched = False
+        self._ended_meanwhile: set[str] = set()
 
     async def start(self) -> None:
         await self._database.write(lambda c: _seen(c, self._node))
@@ -59,14 +61,15 @@ class Reconciler:
         What ended while nobody watched (the first comparison, or the agent was away) is started again,
         unless it switched itself off.
         """
+        before = await self._database.read(_expected)
         found = {status.id: status for status in await self._host.server_status()}
         rows = await self._database.read(_expected)
         for server_id in set(found) - set(rows):
             log.warning("server %s is on the host and in no database: it is removed", server_id)
             await self._host.remove_server(server_id)
-        for server_id, (state, busy) in rows.items():
-            if not busy:
-                await self._agree(server_id, state, found.get(server_id))
+        for server_id, row in rows.items():
+            if not row.busy and row == before.get(server_id):  # what the host said is about this very state
+                await self._agree(server_id, row.state, found.get(server_id))
         self._watched = True
         await self._listeners.open_all()
 
@@ -100,7 +103,21 @@ class Reconciler:
 
     async def _ended(self, server_id: str, exit_status: int | None, reason: str) -> None:
         """A server ended by itself: it is SHUTOFF now, and its list of actions says why."""
-        await self._database.write(lambda c: _shut_off(c, server_id, exit_status, reason))
+        if not await self._database.write(lambda c: _shut_off(c, server_id, exit_status, reason)):
+            self._ended_meanwhile.add(server_id)
+
+    async def idle(self, server_id: str) -> None:
+        """An operation is over: see to a server that ended while it went on."""
+        if server_id in self._ended_meanwhile:
+            self._ended_meanwhile.discard(server_id)
+            with contextlib.suppress(HostError):
+                await self._see_to(server_id)
+
+    async def _see_to(self, server_id: str) -> None:
+        found = {status.id: status for status in await self._host.server_status()}
+        row = (await self._database.read(_expected)).get(server_id)
+        if row is not None and not row.busy:
+            await self._agree(server_id, row.state, found.get(server_id))
 
     async def _listen(self) -> None:
         while True:
@@ -139,14 +156,22 @@ class Reconciler:
                 log.exception("comparing servers with the host failed; it is tried again")
 
 
-def _expected(connection: Connection) -> Mapping[str, tuple[str, bool]]:
-    """Server id → (vm_state, whether an operation is under way)."""
-    columns = (servers.c.id, servers.c.vm_state, servers.c.operation)
+class _Expected(NamedTuple):
+    """A server as the database has it: its state, whether an operation is under way, and the last one."""
+
+    state: str
+    busy: bool
+    number: int
+
+
+def _expected(connection: Connection) -> Mapping[str, _Expected]:
+    columns = (servers.c.id, servers.c.vm_state, servers.c.operation, servers.c.operation_number)
     rows = connection.execute(select(*columns).where(servers.c.deleted.is_(False))).all()
-    return {row.id: (row.vm_state, row.operation is not None) for row in rows}
+    return {row.id: _Expected(row.vm_state, row.operation is not None, row.operation_number) for row in rows}
 
 
-def _shut_off(connection: Connection, server_id: str, exit_status: int | None, reason: str) -> None:
+def _shut_off(connection: Connection, server_id: str, exit_status: int | None, reason: str) -> bool:
+    """Note that a server ended by itself; False while an operation is under way."""
     where = (servers.c.id == server_id, servers.c.deleted.is_(False), servers.c.operation.is_(None))
     running = servers.c.vm_state.in_(("active", "paused", "suspended"))
     power = SHUTDOWN if exit_status in (0, None) else CRASHED
@@ -158,6 +183,9 @@ def _shut_off(connection: Connection, server_id: str, exit_status: int | None, r
     if changed.rowcount:
         asker = Asker("", "", f"req-{new_id()}", is_admin=True)
         record_action(connection, server_id, "stop", asker, finished=True, message=reason or None)
+        return True
+    busy = (servers.c.id == server_id, servers.c.operation.is_not(None))
+    return connection.execute(select(servers.c.id).where(*busy)).first() is None
 
 
 def _seen(connection: Connection, node: str) -> None:

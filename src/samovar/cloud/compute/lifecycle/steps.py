@@ -87,7 +87,7 @@ class Steps:
         await self._connect(server)
         await hold.set(task_state="spawning")
         await self._boot(server, image)
-        await hold.finish(operation, {**_running(), "launched_at": utcnow(), "progress": 100, "fault": None})
+        await hold.finish(operation, {**_launched(), **_running()})
 
     async def start(self, hold: Hold, server: Server, operation: Operation) -> None:
         await self._up(server)
@@ -120,7 +120,7 @@ class Steps:
             if error.code != "missing":
                 raise
             await self._boot(server, await self._image(server))
-        launched = {} if server.launched_at else {"launched_at": utcnow(), "progress": 100}
+        launched = {} if server.launched_at else _launched()
         await hold.finish(operation, {**_running(), "fault": None, **launched})
 
     async def rebuild(self, hold: Hold, server: Server, operation: Operation) -> None:
@@ -138,7 +138,7 @@ class Steps:
                 raise
             await self._host.ensure_server(spec)
         state = _running() if running else {"vm_state": "stopped", "power_state": SHUTDOWN}
-        await hold.finish(operation, {**state, "launched_at": utcnow(), "progress": 100, "fault": None})
+        await hold.finish(operation, {**_launched(), **state})
 
     async def pause(self, hold: Hold, server: Server, operation: Operation) -> None:
         await self._host.pause_server(server.id)
@@ -247,6 +247,11 @@ class Steps:
 
 def _running() -> dict[str, Any]:
     return {"vm_state": "active", "power_state": RUNNING}
+
+
+def _launched() -> dict[str, Any]:
+    """A first start has gone well: the password is in the server now and nowhere else."""
+    return {"launched_at": utcnow(), "progress": 100, "fault": None, "admin_password": None}
 
 
 def _claim_host(connection: Connection, server: Server, node: str) -> None:

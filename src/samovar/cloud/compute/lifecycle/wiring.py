@@ -31,7 +31,7 @@ class Wiring:
         self._bus = bus
         self._ports = ports
         self._host = host
-        self._changed = asyncio.Event()
+        self._waited: dict[str, asyncio.Event] = {}
         self._subscription: Subscription | None = None
 
     def start(self) -> None:
@@ -42,8 +42,9 @@ class Wiring:
             self._subscription.close()
 
     async def _announced(self, ids: Sequence[str]) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        for port_id in ids:
+            if port_id in self._waited:
+                self._waited[port_id].set()
 
     async def connect(self, server: Server) -> list[Interface]:
         """Have a port for each network that the server was asked to be in, and for those attached since.
@@ -110,11 +111,19 @@ class Wiring:
 
     async def ready(self, server_id: str, port_ids: Sequence[str]) -> None:
         """Wait until the ports carry traffic. Raises Failure when one cannot, or not in time."""
+        changed = asyncio.Event()
+        self._waited.update(dict.fromkeys(port_ids, changed))
+        try:
+            await self._until_active(server_id, set(port_ids), changed)
+        finally:
+            for port_id in port_ids:
+                self._waited.pop(port_id, None)
+
+    async def _until_active(self, server_id: str, wanted: set[str], changed: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PLUGGING_SECONDS
-        wanted = set(port_ids)
         while wanted:
-            changed = self._changed
+            changed.clear()
             for port in await self._ports.of_servers([server_id]):
                 if port["id"] in wanted and port.get("binding:vif_type") == "binding_failed":
                     raise Failure(
@@ -149,8 +158,6 @@ class Wiring:
         known = await self._database.read(lambda c: interfaces_of(c, server.id))
         for interface in known:
             await self.release(interface)
-        if not (known or server.networks):
-            return
         brought = {want["port_id"] for want in server.networks if want["port_id"]}
         for port in await self._ports.of_servers([server.id]):
             if port["id"] in brought:

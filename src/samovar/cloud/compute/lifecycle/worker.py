@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy import select, update
 
@@ -25,6 +25,7 @@ from .failures import failure_of, passing
 from .hold import Hold, Superseded
 from .steps import Steps
 
+Idle = Callable[[str], Awaitable[None]]
 log = logging.getLogger(__name__)
 SWEEP_SECONDS = 5.0
 PATIENCE_SECONDS = 120.0
@@ -34,10 +35,14 @@ KEEPS_STATE = frozenset({"pause", "unpause", "suspend", "resume", "stop", "resiz
 
 
 class Worker:
-    """`owner`: the name of this process's leases; those of a former process of the name are free at once."""
+    """`owner`: the name of this process's leases; those of a former process of the name are free at once.
 
-    def __init__(self, database: Database, bus: Bus, steps: Steps, owner: str) -> None:
+    `idle` is called with the id of each server that nothing is done to any more.
+    """
+
+    def __init__(self, database: Database, bus: Bus, steps: Steps, owner: str, idle: Idle) -> None:
         self._database = database
+        self._idle = idle
         self._bus = bus
         self._steps = steps
         self._owner = owner
@@ -128,8 +133,10 @@ class Worker:
                         return
             except LeaseLost as lost:
                 log.warning("%s", lost)
+                return
             finally:
                 await asyncio.shield(hold.give_back())
+            await self._idle(server_id)
 
     async def _run(self, hold: Hold, server: Server, operation: Operation) -> bool:
         """Do the operation; whether to look for a next one now."""
