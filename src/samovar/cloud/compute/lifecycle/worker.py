@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy import select, update
 
+from samovar.clients import CloudError
+from samovar.cloud.compute.hosts import HostError
 from samovar.cloud.compute.operations import TOPIC, Operation, waiting
 from samovar.cloud.compute.server import CRASHED, Server
 from samovar.cloud.compute.tables import servers
@@ -21,7 +23,7 @@ from samovar.database import Database, utcnow
 from samovar.database.leases import LeaseLost
 from samovar.messaging import Bus, Subscription
 
-from .failures import failure_of, passing
+from .failures import Failure, failure_of, passing
 from .hold import Hold, Superseded
 from .steps import Steps
 
@@ -167,7 +169,9 @@ class Worker:
 
     async def _fail(self, hold: Hold, server: Server, operation: Operation, error: Exception) -> None:
         failure = failure_of(error)
-        log.error("%s of server %s failed: %s", operation.name, server.id, failure.message, exc_info=error)
+        expected = isinstance(error, (Failure, CloudError, HostError))
+        trace = None if expected else error
+        log.warning("%s of server %s failed: %s", operation.name, server.id, failure.message, exc_info=trace)
         if operation.name in KEEPS_STATE:
             await hold.finish(operation, {}, failure.message)
             return
