@@ -78,7 +78,12 @@ class Cloud:
         return str(self._body["user"]["id"])
 
     async def endpoint(self, service: str) -> str:
-        """The URL of a service type (or name) in the catalog. Raises ServiceNotInCatalog."""
+        """The URL of a service type (or name) in the catalog. Raises ServiceNotInCatalog.
+
+        Identity is where the token comes from: its catalog entry may or may not name the version.
+        """
+        if service == "identity":
+            return self.auth_url
         await self._authenticate()
         wanted = (service, *ALIASES.get(service, ()))
         for name in wanted:
