@@ -96,7 +96,9 @@ class Cloud:
                         endpoint.get("region_id"),
                         endpoint.get("region"),
                     ):
-                        return str(endpoint["url"]).rstrip("/")
+                        url = str(endpoint["url"]).rstrip("/")
+                        # Catalogs give Identity's root with or without its version; paths here are v3's.
+                        return f"{url}/v3" if service == "identity" and not url.endswith("/v3") else url
         raise ServiceNotInCatalog(service, self.region_name)
 
     async def has_service(self, service: str) -> bool:
