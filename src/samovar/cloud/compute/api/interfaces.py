@@ -67,7 +67,9 @@ class InterfacesApi:
 
     async def attach(self, call: Call, version: Version) -> Any:
         server = await self._servers.find(call, RULE + "create")
-        body = (call.body or {}).get("interfaceAttachment") if isinstance(call.body, dict) else None
+        body = call.body.get("interfaceAttachment") if isinstance(call.body, dict) else None
+        if not isinstance(body or {}, dict):
+            raise BadRequest("Invalid input for interfaceAttachment. It must be an object.")
         want = _wanted(body or {}, version)
         _ready(server, "attach_interface")
         context, asker = call.context, Asker.of(call.context, call.request_id)
