@@ -54,29 +54,52 @@ class Diagnostic:
         }
 
 
-class Diagnostics:
-    """The findings of one pass, in the order of finding."""
+MOST = 200
+"""Findings of one severity that one collection keeps: nobody reads more, and there could be millions."""
 
-    __slots__ = ("_items",)
+
+class Diagnostics:
+    """The findings of one pass, in the order of finding: at most MOST errors and MOST warnings.
+
+    `omitted` counts what came after that. Whoever finds in a loop stops when `full`.
+    """
+
+    __slots__ = ("_errors", "_items", "omitted")
 
     def __init__(self, items: Iterable[Diagnostic] = ()) -> None:
-        self._items: list[Diagnostic] = list(items)
+        self._items: list[Diagnostic] = []
+        self._errors = 0
+        self.omitted = 0
+        self.extend(items)
 
     def error(
         self, code: str, message: str, *, advice: str = "", place: Place | None = None, path: str = ""
     ) -> None:
-        self._items.append(Diagnostic(Severity.ERROR, code, message, advice, place, path))
+        self.add(Diagnostic(Severity.ERROR, code, message, advice, place, path))
 
     def warning(
         self, code: str, message: str, *, advice: str = "", place: Place | None = None, path: str = ""
     ) -> None:
-        self._items.append(Diagnostic(Severity.WARNING, code, message, advice, place, path))
+        self.add(Diagnostic(Severity.WARNING, code, message, advice, place, path))
 
     def add(self, diagnostic: Diagnostic) -> None:
+        same = self._errors if diagnostic.is_error else len(self._items) - self._errors
+        if same >= MOST:
+            self.omitted += 1
+            return
         self._items.append(diagnostic)
+        self._errors += diagnostic.is_error
 
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
-        self._items.extend(diagnostics)
+        for diagnostic in diagnostics:
+            self.add(diagnostic)
+        if isinstance(diagnostics, Diagnostics):
+            self.omitted += diagnostics.omitted
+
+    @property
+    def full(self) -> bool:
+        """Whether no more errors are kept."""
+        return self._errors >= MOST
 
     @property
     def errors(self) -> list[Diagnostic]:
@@ -88,7 +111,7 @@ class Diagnostics:
 
     @property
     def has_errors(self) -> bool:
-        return any(item.is_error for item in self._items)
+        return self._errors > 0
 
     def in_order(self) -> list[Diagnostic]:
         """Sorted for reading: by file and line; those without a place come last."""

@@ -26,16 +26,18 @@ def to_text(
     findings = list(diagnostics)
     blocks = [_block(finding, lines, colour) for finding in findings]
     if findings:
-        blocks.append(_summary(findings, colour))
+        omitted = diagnostics.omitted if isinstance(diagnostics, Diagnostics) else 0
+        blocks.append(_summary(findings, omitted, colour))
     return "\n\n".join(blocks) + ("\n" if blocks else "")
 
 
 def to_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """A JSON object: `{"errors": n, "warnings": n, "diagnostics": [...]}`."""
+    """A JSON object: `{"errors": n, "warnings": n, "omitted": n, "diagnostics": [...]}`."""
     findings = Diagnostics(diagnostics)
     body = {
         "errors": len(findings.errors),
         "warnings": len(findings.warnings),
+        "omitted": findings.omitted,
         "diagnostics": [finding.as_dict() for finding in findings],
     }
     return json.dumps(body, indent=2, ensure_ascii=False)
@@ -75,7 +77,7 @@ def _excerpt(
     return [f"{margin} {bar}", f"{paint(_BLUE, str(place.line))} {bar} {shown}", f"{margin} {bar} {caret}"]
 
 
-def _summary(findings: list[Diagnostic], colour: bool) -> str:
+def _summary(findings: list[Diagnostic], omitted: int, colour: bool) -> str:
     errors = sum(finding.is_error for finding in findings)
     warnings = len(findings) - errors
     parts = []
@@ -83,7 +85,8 @@ def _summary(findings: list[Diagnostic], colour: bool) -> str:
         parts.append(f"{errors} error{'s' if errors != 1 else ''}")
     if warnings:
         parts.append(f"{warnings} warning{'s' if warnings != 1 else ''}")
-    return _painter(colour)(_BOLD, " and ".join(parts))
+    more = f"; {omitted} more not shown" if omitted else ""
+    return _painter(colour)(_BOLD, " and ".join(parts) + more)
 
 
 def _painter(colour: bool) -> Callable[[str, str], str]:

@@ -183,7 +183,7 @@ class Builder:
         if key is _MERGE:
             frame.merges.append((value, frame.key_mark))
             return
-        if key in frame.data and len(self.diagnostics) < self.limits.findings:
+        if key in frame.data:
             first = frame.marks[key]
             self.diagnostics.warning(
                 "duplicate-key",

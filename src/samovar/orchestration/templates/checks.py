@@ -71,10 +71,8 @@ class LenientScope(StackScope):
     """A scope in which what is missing is Unknown: the validation has reported it where it stands."""
 
     def parameter(self, name: str) -> Value:
-        try:
-            return super().parameter(name)
-        except TemplateError:
-            return Unknown(f"parameter {name}")
+        known = name in self.parameters.typed or name in self.parameters.pseudo
+        return super().parameter(name) if known else Unknown(f"parameter {name}")
 
     def has_resource(self, name: str) -> bool:
         return name in self.template.resources
@@ -92,6 +90,8 @@ class LenientScope(StackScope):
         return Unknown(f"resource facade {field}")
 
     def condition(self, name: str) -> bool | Unknown:
+        if name not in self.template.conditions:
+            return Unknown(f"condition {name}")
         try:
             return super().condition(name)
         except TemplateError:

@@ -89,9 +89,10 @@ class AllowedValues(Constraint):
     allowed: tuple[Any, ...] = ()
 
     def violation(self, value: Value, matcher: Matcher) -> str:
-        wrong = [item for item in (value if isinstance(value, list) else [value]) if item not in self.allowed]
-        if wrong:
-            return f'"{shown(wrong[0])}" is not one of {_listed(self.allowed)}'
+        allowed = self.allowed if len(self.allowed) < 20 else frozenset(self.allowed)
+        for item in value if isinstance(value, list) else [value]:
+            if item not in allowed:
+                return f'"{shown(item)}" is not one of {_listed(self.allowed)}'
         return ""
 
 

@@ -60,7 +60,7 @@ class FunctionChecks:
 
     def _report(self, diagnostic: Diagnostic, fatal: bool = False) -> None:
         key = (diagnostic.code, diagnostic.path, diagnostic.message)
-        if key in self._seen or len(self.found) >= self.around.limits.findings:
+        if key in self._seen:
             return
         self._seen.add(key)
         if self.above:
@@ -98,6 +98,8 @@ class FunctionChecks:
             self._function(function)
 
     def _function(self, function: Function) -> None:
+        if self.found.full:
+            return
         if isinstance(function, Broken):
             if not function.error.reported:
                 for item in function.error.diagnostics:

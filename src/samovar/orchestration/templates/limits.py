@@ -20,7 +20,6 @@ class Limits:
     repeat_items: int = 100_000
     result_characters: int = 16_777_216  # of one string that a function makes
     digits: int = 1_000  # of one number
-    findings: int = 1_000  # diagnostics of one pass
 
 
 DEFAULT_LIMITS = Limits()

@@ -65,7 +65,7 @@ class Parameters:
             raise UserParameterMissing(f'The parameter "{name}" has no value')
         known = [*self.schemas, *self.pseudo]
         raise UserParameterMissing(
-            f'There is no parameter "{shown(name)}" in the template', advice=did_you_mean(name, known)
+            f'There is no parameter "{shown(name)}" in the template', advice=did_you_mean(name, known[:500])
         )
 
     def values(self) -> dict[str, Value]:
@@ -122,6 +122,8 @@ def build_parameters(
     parameters = Parameters(schemas, pseudo, given={k: v for k, v in given.items() if v is not None})
     declared = template.raw.get(section)
     for name in given:
+        if diagnostics.full:
+            break
         if isinstance(declared, dict) and name in declared:
             continue
         advice = did_you_mean(name, schemas)

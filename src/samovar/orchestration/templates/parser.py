@@ -139,6 +139,8 @@ class _TemplateReader(ResourceReader):
                 continue
             label = shown(raw.get("label") or f"number {index + 1}")
             for position, name in enumerate(names):
+                if self.diagnostics.full:
+                    return
                 here = (*path, "parameters", position)
                 if not isinstance(name, str) or name not in declared:
                     self.error(

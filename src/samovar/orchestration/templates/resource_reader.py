@@ -39,9 +39,8 @@ class ResourceReader:
         self.nodes = NodeParser(version, places, diagnostics, limits, self.template.mappings)
 
     def error(self, code: str, message: str, path: Path, advice: str = "", value: bool = False) -> None:
-        if len(self.diagnostics) < 1000:
-            place = self.places.value(path) if value else self.places.of(path)
-            self.diagnostics.error(code, message, advice=advice, place=place, path=path_text(path))
+        place = self.places.value(path) if value else self.places.of(path)
+        self.diagnostics.error(code, message, advice=advice, place=place, path=path_text(path))
 
     def section(self, name: str) -> Iterator[tuple[str, Any, Path]]:
         if not name:

@@ -148,7 +148,7 @@ class _Validator(FunctionChecks):
         types = self.around.types
         found = self.environment.registry.find(kind, definition.name, types.is_known)
         if found is None:
-            meant = types.closest(kind)
+            meant = None if self.found.full else types.closest(kind)
             self._error(
                 "unknown-type", f'There is no resource type "{shown(kind)}"', path,
                 f'Did you mean "{meant}"?' if meant else "", self.places.value(path),
@@ -164,7 +164,7 @@ class _Validator(FunctionChecks):
             if isinstance(node, (dict, list, Function)):
                 self._node(node)
         for index, name in enumerate(definition.depends_on):
-            if name not in self.template.resources:
+            if not self.found.full and name not in self.template.resources:
                 steps: Path = (*path, words.depends_on)
                 raw = self.template.raw.get(words.resources, {}).get(definition.name, {})
                 steps = (*steps, index) if isinstance(raw.get(words.depends_on), list) else steps
@@ -237,8 +237,9 @@ class _Validator(FunctionChecks):
                         except TemplateError:
                             continue
             graph.add(name, sorted(other for other in needed if other in enabled))
+        position = {name: number for number, name in enumerate(enabled)}
         for cycle in graph.cycles():
-            first = min(range(len(cycle) - 1), key=lambda index: list(enabled).index(cycle[index]))
+            first = min(range(len(cycle) - 1), key=lambda index: position[cycle[index]])
             turned = [*cycle[first:-1], *cycle[: first + 1]]
             text = " -> ".join(turned if len(turned) < 12 else [*turned[:10], "…", turned[-1]])
             self._error(
@@ -282,7 +283,7 @@ class _Validator(FunctionChecks):
         self, definition: ResourceDefinition, template: Template, resolved: ResolvedResource
     ) -> None:
         for name in resolved.properties:
-            if name not in template.parameters:
+            if name not in template.parameters and not self.found.full:
                 steps = (*resolved.properties_path, name)
                 self._error(
                     "unknown-property",
