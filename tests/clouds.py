@@ -44,9 +44,20 @@ class RunningCloud:
         return self.samovar("up", *arguments, *where, status=status, timeout=timeout)
 
     def openstack(self, *arguments: str, cloud: str = "samovar", status: int | None = 0) -> str:
-        """Run the real `openstack` command."""
-        program = Path(os.environ.get("SAMOVAR_CLIENTS") or ROOT / ".venv-clients" / "bin") / "openstack"
-        return self._run([str(program), "--os-cloud", cloud, *arguments], status, 120)
+        """Run the real `openstack` command; return what it printed."""
+        folder = self.folder / "openstack"
+        folder.mkdir(exist_ok=True)
+        order = {
+            "arguments": ["--os-cloud", cloud, *arguments],
+            "environment": {**os.environ, **self.environment},
+            "stdout": str(folder / "stdout"),
+            "stderr": str(folder / "stderr"),
+        }
+        code = _clients().run(order)
+        said = subprocess.CompletedProcess(
+            ["openstack", *arguments], code, (folder / "stdout").read_text(), (folder / "stderr").read_text()
+        )
+        return self._checked(said, status)
 
     def openstack_json(self, *arguments: str, cloud: str = "samovar") -> object:
         """The same with ``-f json``, decoded."""
@@ -57,14 +68,65 @@ class RunningCloud:
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=timeout, check=False
         )
+        return self._checked(done, status)
+
+    def _checked(self, done: subprocess.CompletedProcess[str], status: int | None) -> str:
         if status is not None and done.returncode != status:
             log = self.state_dir / "logs" / "samovar.log"
             tail = "\n".join(log.read_text().splitlines()[-40:]) if log.exists() else ""
             pytest.fail(
-                f"{' '.join(command)} exited with {done.returncode}, not {status}\n"
+                f"{' '.join(done.args)} exited with {done.returncode}, not {status}\n"
                 f"{done.stdout}\n{done.stderr}\n--- the cloud's log\n{tail}"
             )
         return done.stdout + (done.stderr if status != 0 else "")
+
+
+class Clients:
+    """The program of openstack_server.py: `openstack`, imported once for all the tests."""
+
+    def __init__(self) -> None:
+        folder = Path(os.environ.get("SAMOVAR_CLIENTS") or ROOT / ".venv-clients" / "bin")
+        self._process = subprocess.Popen(
+            [str(folder / "python"), str(Path(__file__).parent / "openstack_server.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        )
+        assert self._answer() == "ready"
+
+    def run(self, order: dict[str, object]) -> int:
+        """The exit status of one command."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return int(self._answer())
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def close(self) -> None:
+        """End the program."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+_running: list[Clients] = []
+
+
+def _clients() -> Clients:
+    if not _running:
+        _running.append(Clients())
+    return _running[0]
+
+
+def close_clients() -> None:
+    """End what `_clients` has started."""
+    while _running:
+        _running.pop().close()
 
 
 def free_port() -> int:

@@ -25,7 +25,7 @@ def stack(cloud):
 
 def outputs(cloud):
     rows = cloud.openstack_json("stack", "output", "show", "--all", "first")
-    return {key: __import__("json").loads(value)["output_value"] for key, value in rows.items()}
+    return {name: output["output_value"] for name, output in rows.items()}
 
 
 def test_the_stack_is_listed_and_shown(stack):

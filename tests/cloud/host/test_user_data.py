@@ -50,7 +50,7 @@ def scripts(plan: BootPlan) -> dict[str, str]:
 def test_nothing_given_boots_with_a_name_and_no_more() -> None:
     plan = compiled(b"")
     assert [step.split()[0] for step in plan.steps if not step.startswith(" ")] == [
-        "start", "name_self", "if", "fi", "say", "say", "finish",
+        "start", "name_self", "if", "fi", "say", "say", "standing_scripts", "finish",
     ]  # fmt: skip
     assert plan.warnings == ()
 

@@ -45,6 +45,19 @@ script() {
     [ "$code" -eq 0 ] || failed "$2" "$code"
 }
 
+# standing_scripts: what lies in the scripts folders, as cloud-init runs it: per-boot each time, the others once.
+standing_scripts() {
+    for kind in per-once per-boot per-instance; do
+        [ -d "$cloud/scripts/$kind" ] || continue
+        [ "$kind" = per-boot ] || once "scripts_$kind" || continue
+        for each in "$cloud/scripts/$kind"/*; do
+            [ -x "$each" ] && [ -f "$each" ] || continue
+            say "running $kind/${each##*/}"
+            (cd / && exec "$each") || failed "$kind/${each##*/}" "$?"
+        done
+    done
+}
+
 failed() {
     warn "Failed to run $1: exit code $2"
     printf '%s: exit code %s\n' "$1" "$2" >>"$cloud/instance/failures"

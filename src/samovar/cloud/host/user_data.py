@@ -84,6 +84,7 @@ def compile_user_data(user_data: bytes, instance: Instance) -> BootPlan:
     if passwords is True or any(line.lstrip().startswith("authorize ") for line in script.lines):
         script.word("secure_shell", *(["keys-only"] if passwords is False else []))
     script.word("say", "running 'modules:final'")
+    script.word("standing_scripts")
     _scripts(parts, config, script)
     message = scalar(config.get("final_message"))
     script.word("finish", script.file(f"{message}\n".encode()) if message else "")
