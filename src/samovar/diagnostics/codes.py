@@ -71,6 +71,15 @@ TEXT = (
         "ports: 22:22   # is the number 1342",
     ),
     Code(
+        "yaml-word-key",
+        "An unquoted key is a boolean or null",
+        "YAML 1.1 reads yes, no, on, off, true, false and null without quotes as values, not as text; as "
+        "a key "
+        "they become the words true, false and null.",
+        "Put the key into quotes.",
+        "on: push   # is the key true",
+    ),
+    Code(
         "duplicate-key",
         "A key stands twice in one map",
         "Only the last value counts; the others are lost without a trace.",
@@ -317,7 +326,8 @@ PARAMETERS = (
     Code(
         "unknown-parameter",
         "A value was given for a parameter that does not exist",
-        "The template has no parameter of this name. Only parameter_defaults may name parameters that do not "
+        "The template has no parameter of this name. Only parameter_defaults may name parameters that do "
+        "not "
         "exist.",
         "Correct the name or remove the value.",
     ),
@@ -366,7 +376,8 @@ TYPES = (
     ),
     Code(
         "unavailable-type", "A resource type can't be made here",
-        "The cloud has not got the service that the type needs, or this version can only validate the type.",
+        "The cloud has not got the service that the type needs, or this version can only validate the "
+        "type.",
         "Take it out of the template, or use a cloud that has the service.",
     ),
     Code(

@@ -94,6 +94,15 @@ def test_numbers_to_the_base_60_warn() -> None:
     assert finding("a: 22:22").code == "yaml-sexagesimal"
 
 
+def test_words_as_keys_become_text_with_a_warning() -> None:
+    assert data("on: {no: 1, ~: 2}") == {"true": {"false": 1, "null": 2}}
+    assert (
+        finding("on: 1").code == "yaml-word-key"
+        and finding("on: 1").advice == 'Write "on" with quotes to use it as a name'
+    )
+    assert data('"on": 1') == {"on": 1}
+
+
 @pytest.mark.parametrize(
     ("text", "code", "place"),
     [

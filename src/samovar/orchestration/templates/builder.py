@@ -175,6 +175,8 @@ class Builder:
         if not frame.has_key:
             if isinstance(value, (dict, list)):
                 raise Refused("yaml-key", "A key is a simple value, not a map or a list", event.start_mark)
+            if value is None or value is True or value is False:
+                value = self._worded_key(value, line, column, length, event)
             frame.key, frame.has_key, frame.key_mark = value, True, (line, column, length)
             if value == "<<" and self._is_merge(event):
                 frame.key = _MERGE
@@ -193,6 +195,18 @@ class Builder:
             )
         frame.data[key] = value
         frame.marks[key] = (*frame.key_mark, line, column, length)
+
+    def _worded_key(self, value: bool | None, line: int, column: int, length: int, event: Any) -> str:
+        """JSON, in which templates are kept, has strings as keys only."""
+        word = {True: "true", False: "false", None: "null"}[value]
+        written = getattr(event, "value", "")
+        self.diagnostics.warning(
+            "yaml-word-key",
+            f'The key {written or "without a name"} without quotes means {word}; it is kept as "{word}"',
+            advice=f'Write "{written}" with quotes to use it as a name' if written else "Name the key",
+            place=Place(self.file, line + 1, column + 1, length),
+        )
+        return word
 
     def _is_merge(self, event: Any) -> bool:
         return not self.is_json and type(event) is yaml.ScalarEvent and bool(event.implicit[0])

@@ -60,7 +60,8 @@ class ResourceDefinition:
 
     def resolved_deletion_policy(self, scope: Scope) -> str:
         """`Delete`, `Retain` or `Snapshot`."""
-        return str(resolve(self.deletion_policy, scope) or DELETE).capitalize()
+        value = resolve(self.deletion_policy, scope)
+        return value.capitalize() if isinstance(value, str) and value else DELETE
 
     def resolved_metadata(self, scope: Scope) -> Value:
         return resolve(self.metadata, scope) or {}
