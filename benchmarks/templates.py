@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading and checking templates of 100 to 10,000 resources, with Heat's own library beside where there is one.
+"""Reading and checking templates of 100 to 10,000 resources, with Heat's own library beside.
 
     python -m benchmarks.templates [--heat /path/to/python]
 
-`--heat` names a Python in whose environment `pip install openstack-heat` was run. Each line is a process of its
-own. To check means for us every reference, type and property; for Heat only to build its resource definitions.
+`--heat` names a Python in whose environment `pip install openstack-heat` was run. Each line is a process of
+its own. To check means for us every reference, type and property; for Heat to build resource definitions.
 """
 
 from __future__ import annotations
