@@ -61,6 +61,7 @@ class Converge:
         self.nested = NestedSteps(run, self.steps)
         self.removing, self.observing = removing, observing
         self._of_name: dict[str, list[Resource]] = {}
+        self._given_up: dict[str, Resource] = {}  # by name: replacements that an older row won against
         for row in run.rows.values():
             self._of_name.setdefault(row.name, []).append(row)
         self._choose()
@@ -131,6 +132,9 @@ class Converge:
             and declared.name not in ALWAYS_REPLACED
         ):
             self._note_requirements(row, wanted)
+            given_up = self._given_up.pop(wanted.name, None)
+            if given_up is not None and declared.prepares_for_replace:
+                return self.steps.take_back(row, given_up)
             return None
         if needs_look_up(wanted) or self.observing:
             return self._decide_with_cloud(row, wanted)
@@ -283,6 +287,7 @@ class Converge:
                     self.run.current[wanted.name] = other
                     self.run.scribe.save(row)
                     self.run.scribe.save(other)
+                    self._given_up[wanted.name] = row
                     return other
         return row
 

@@ -47,6 +47,8 @@ class Steps:
         declared = wanted.kind.declared
         context = self.run.context(row, declared, wanted.values)
         behaviour = self.run.behaviour(declared)
+        if declared.prepares_for_replace and row.replaces and row.physical_id is None:
+            await self._make_way(row, self.run.rows.get(row.replaces))
         if not interrupted:
             row.data.update(await behaviour.prepare(context))
         await self.begin(row, "CREATE", announce=not interrupted)
@@ -64,6 +66,25 @@ class Steps:
                 await self._discard(row, context, declared.service)
                 await self.run.pause(row, 0.5 * 2**attempt)
         self.end(row, "CREATE")
+
+    async def _make_way(self, row: Resource, old: Resource | None) -> None:
+        """Have the old object let go of what the object of `row` needs."""
+        if old is None or old.physical_id is None:
+            return
+        declared = self.run.kind_of_row(old).declared
+        behaviour, context = self.run.behaviour(declared), self.run.context(old, declared)
+        await self.run.until_done(row, lambda: behaviour.make_way(context), declared.service)
+
+    def take_back(self, row: Resource, replacement: Resource) -> Coroutine[Any, Any, None]:
+        """Keep an object after all that had made way for a replacement."""
+
+        async def back() -> None:
+            await self._make_way(row, replacement)
+            declared = self.run.kind_of_row(row).declared
+            behaviour, context = self.run.behaviour(declared), self.run.context(row, declared)
+            await self.run.persist(row, lambda: behaviour.take_back(context), declared.service)
+
+        return self.guarded(row, "UPDATE", back)
 
     async def _ask_for_object(self, row: Resource, context: Context, service: str | None) -> None:
         """Create until it is known that the object exists: a lost reply is followed by a search."""

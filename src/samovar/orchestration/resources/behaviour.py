@@ -183,6 +183,16 @@ class Behaviour:
         """The object that an interrupted `create` made, if it did."""
         return None
 
+    async def make_way(self, context: ResourceContext) -> Waiting | None:
+        """Let go of what a replacement needs (ports, a name) before it is made; asked again until None.
+
+        Only for types that prepare for replacement; `context` is the old object's.
+        """
+        return None
+
+    async def take_back(self, context: ResourceContext) -> None:
+        """Have again what `make_way` let go of: the replacement came to nothing."""
+
     async def update(self, context: ResourceContext, changes: Changes) -> None:
         """Ask for the changes, all of them allowed in place."""
 

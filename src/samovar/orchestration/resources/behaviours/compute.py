@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from samovar.clients import CloudError
-from samovar.orchestration.resources.behaviour import Changes, ResourceContext
+from samovar.orchestration.resources.behaviour import Changes, ResourceContext, Waiting
 from samovar.orchestration.resources.behaviours.rest import Body, Collection, RestObject, Row
 
 _PRIVATE_KEY = "private_key"
@@ -18,6 +18,11 @@ class KeyPair(RestObject):
 
     async def prepare(self, context: ResourceContext) -> Mapping[str, str]:
         return {"others": "yes"} if await self._exists(context) else {}
+
+    async def make_way(self, context: ResourceContext) -> Waiting | None:
+        """The replacement may have the same name."""
+        await self.delete(context)
+        return None
 
     async def create(self, context: ResourceContext) -> str | None:
         sent = self.body(context, context.properties, updating=False)

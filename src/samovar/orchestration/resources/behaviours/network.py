@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from samovar.clients import CloudError
-from samovar.orchestration.resources.behaviour import Changes, ResourceContext
+from samovar.orchestration.resources.behaviour import Changes, ResourceContext, ResourceGone, Waiting
 from samovar.orchestration.resources.behaviours.names import Lookup
 from samovar.orchestration.resources.behaviours.rest import Body, Collection, RestObject, Row
 
@@ -22,6 +23,7 @@ PORTS = neutron("port", "ports", "port")
 ROUTERS = neutron("router", "routers", "router")
 FLOATING_IPS = neutron("floatingip", "floatingips", "floating IP")
 
+_ADDRESSES = "addresses_given_up"
 _NOT_FIELDS = frozenset({"value_specs", "tags"})
 _BUILT = frozenset({"ACTIVE", "DOWN"})
 
@@ -114,6 +116,23 @@ class Port(NetworkObject):
 
     async def put(self, context: ResourceContext, sent: Body) -> None:
         await super().put(context, await _with_group_ids(context, sent))
+
+    async def make_way(self, context: ResourceContext) -> Waiting | None:
+        """The replacement may ask for the same addresses."""
+        try:
+            shown = await self.show(context)
+        except ResourceGone:
+            return None
+        if shown["fixed_ips"]:
+            await context.set_data(_ADDRESSES, json.dumps(shown["fixed_ips"]))
+            await self.put(context, {"fixed_ips": []})
+        return None
+
+    async def take_back(self, context: ResourceContext) -> None:
+        addresses = context.data.get(_ADDRESSES)
+        if addresses:
+            await self.put(context, {"fixed_ips": json.loads(addresses)})
+            await context.set_data(_ADDRESSES, None)
 
     async def attributes(self, context: ResourceContext, names: frozenset[str]) -> Mapping[str, Any]:
         found = dict(await super().attributes(context, names))

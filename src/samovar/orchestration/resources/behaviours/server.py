@@ -23,7 +23,12 @@ from samovar.orchestration.resources.behaviours.server_body import (
     server_request,
     server_user_data,
 )
-from samovar.orchestration.resources.behaviours.server_interfaces import change_interfaces, delete_own_ports
+from samovar.orchestration.resources.behaviours.server_interfaces import (
+    change_interfaces,
+    delete_own_ports,
+    give_up_ports,
+    take_back_ports,
+)
 from samovar.orchestration.resources.behaviours.user_data import encoded
 
 # The long steps of an update that are still to do, as JSON: kept durably, done one after the other.
@@ -62,6 +67,13 @@ class Server(RestObject):
         query = {"name": f"^{re.escape(name)}$"}
         listed = await self.request(context, "GET", "/servers", query=query)
         return [str(each["id"]) for each in listed["servers"] if each["name"] == name]
+
+    async def make_way(self, context: ResourceContext) -> Waiting | None:
+        attached = await give_up_ports(context)
+        return Waiting(f"the old server to let go of port {attached[0]}", 0.1) if attached else None
+
+    async def take_back(self, context: ResourceContext) -> None:
+        await take_back_ports(context)
 
     # Progress.
 

@@ -162,6 +162,29 @@ async def change_interfaces(
             await _attach(context, asked)
 
 
+async def give_up_ports(context: ResourceContext) -> list[str]:
+    """Detach the ports that were not made for the server; those that are still attached."""
+    interfaces: Sequence[Interface] = context.properties.get("networks") or []
+    given = {str(each["port"]) for each in interfaces if each.get("port")}
+    try:
+        still = sorted(given & {str(each["port_id"]) for each in await _attached(context)})
+    except CloudError as error:
+        if error.not_found:
+            return []
+        raise
+    for port in still:
+        await _detach(context, port)
+    return still
+
+
+async def take_back_ports(context: ResourceContext) -> None:
+    """Attach again what `give_up_ports` detached."""
+    present = {str(each["port_id"]) for each in await _attached(context)}
+    for wanted in context.properties.get("networks") or []:
+        if wanted.get("port") and str(wanted["port"]) not in present:
+            await _attach(context, {"port": wanted["port"], "tag": wanted.get("tag")})
+
+
 async def _attached(context: ResourceContext) -> list[dict[str, Any]]:
     path = f"/servers/{context.physical_id}/os-interface"
     return list((await context.cloud.get("compute", path))["interfaceAttachments"])
