@@ -70,6 +70,10 @@ class StackAction:
         handler = self.action.lower()
         context = self.run.context(row, declared)
         behaviour = self.run.behaviour(declared)
+        users, user = self.run.signal_users, row.data.get("stack_user_id")
+        if users is not None and user is not None and self.action in ("SUSPEND", "RESUME"):
+            enabled = self.action == "RESUME"
+            await self.run.persist(row, lambda: users.enable_user(user, enabled), "keystone")
         if handler not in declared.handlers:
             if self.action == "CHECK":
                 self.run.unsupported_checks = True

@@ -245,4 +245,6 @@ class LoadedStack:
     @property
     def signal_users(self) -> StackUsers | None:
         """Who makes users that may signal; None where no stack domain is configured."""
-        return None
+        from .stack_users import StackUsers
+
+        return StackUsers(self) if self.parts.stack_domain_admin is not None else None

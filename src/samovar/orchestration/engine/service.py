@@ -209,7 +209,7 @@ class Service:
         if not task.cancelled() and task.exception() is not None:
             error = task.exception()
             if isinstance(error, LeaseLost):
-                log.warning("operation %s goes on in another engine", identity)
+                log.warning("operation %s goes on in another engine: %s", identity, error)
             else:
                 log.error(
                     "operation %s stopped unexpectedly and will be tried again", identity, exc_info=error

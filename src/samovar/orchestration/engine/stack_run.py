@@ -23,8 +23,8 @@ from .tables import resources
 
 T = TypeVar("T")
 FIRST_PAUSES = (0.05, 0.1, 0.2)
-LONGEST_PAUSE = 5.0
-GROWTH = 1.25
+LONGEST_PAUSE = 3.0
+GROWTH = 1.15
 SERVER_ERROR_TRIES = 4
 
 
@@ -167,12 +167,6 @@ class StackRun(LoadedStack):
             tries += 1
             self.note_wait(row, trouble)
             await self.pause(row, min(30.0, 0.25 * 2 ** min(tries, 7)))
-
-    @property
-    def signal_users(self) -> Any:
-        from .stack_users import StackUsers
-
-        return StackUsers(self) if self.parts.stack_domain_admin is not None else None
 
 
 def _second(moment: datetime.datetime) -> str:

@@ -179,6 +179,7 @@ class Steps:
         kept = policy == "Retain" or row.definition.get("external_id") is not None
         if not kept:
             await self._delete_object(row, uncertain, snapshot=policy == "Snapshot" and not failed)
+            await self._delete_user(row)
         row.status, row.status_reason, row.waiting = COMPLETE, STATE_CHANGED, None
         self.scribe.event(resource_event(row))
         done = self.scribe.delete(row)
@@ -218,6 +219,12 @@ class Steps:
                     raise
                 self.run.note_wait(row, f"what still uses it to go ({error.message})")
                 await self.run.pause(row, 1.0)
+
+    async def _delete_user(self, row: Resource) -> None:
+        """Remove the stack user that was made for a row to be signalled by."""
+        users, user = self.run.signal_users, row.data.get("stack_user_id")
+        if users is not None and user is not None:
+            await self.run.persist(row, lambda: users.remove_user(user), "keystone")
 
     # Acting on what exists
 
