@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the controller proves itself with, and what it gives to amphorae: two authorities and one secret.
+
+    server CA ─ signs ─▶ amphorae        the controller trusts it
+    client CA ─ signs ─▶ controllers     amphorae trust it
+
+An amphora that is broken into can therefore not speak to another one as if it were the controller.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import hmac
+import os
+import secrets
+import ssl
+from pathlib import Path
+
+from .authority import Authority, AuthorityError, expires_at
+
+__all__ = ["Store"]
+
+CLIENT_NAME = "samovar-controller"
+CLIENT_VALIDITY = datetime.timedelta(days=365)
+RENEW_CLIENT_BEFORE = datetime.timedelta(days=30)
+
+
+class Store:
+    """Files of `directory`: server-ca, client-ca, client.pem, heartbeat.key; made when first needed.
+
+    `server_ca` and the others name an operator's own files instead.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        server_ca: Authority | None = None,
+        client_ca: Path | None = None,
+        client_cert: Path | None = None,
+        heartbeat_key: str | None = None,
+    ) -> None:
+        self.directory = directory
+        self._server_ca = server_ca
+        self._client_ca_file, self._client_cert = client_ca, client_cert
+        self._heartbeat_key = heartbeat_key
+
+    @property
+    def server_ca(self) -> Authority:
+        if self._server_ca is None:
+            self._server_ca = Authority.kept(self.directory, "server-ca")
+        return self._server_ca
+
+    def client_ca_pem(self) -> str:
+        """What amphorae believe controllers by."""
+        if self._client_ca_file is not None:
+            try:
+                return self._client_ca_file.read_text()
+            except OSError as error:
+                raise AuthorityError(f"{self._client_ca_file}: {error.strerror}") from error
+        return Authority.kept(self.directory, "client-ca").certificate_pem()
+
+    def client_certificate(self) -> Path:
+        """The controller's own certificate with its key; renewed a month before its end."""
+        if self._client_cert is not None:
+            return self._client_cert
+        path = self.directory / "client.pem"
+        soon = datetime.datetime.now(datetime.UTC) + RENEW_CLIENT_BEFORE
+        if not path.exists() or expires_at(path.read_text()) < soon:
+            pem = Authority.kept(self.directory, "client-ca").issue_client(CLIENT_NAME, CLIENT_VALIDITY)
+            _keep(path, pem)
+        return path
+
+    def tls_context(self) -> ssl.SSLContext:
+        """How the controller speaks to amphorae; the name it asks for is the amphora's id."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_verify_locations(cadata=self.server_ca.certificate_pem())
+        context.load_cert_chain(self.client_certificate())
+        return context
+
+    def heartbeat_key(self, amphora_id: str) -> str:
+        """The key that this amphora signs with, derived from the controllers' secret."""
+        return hmac.new(self._secret(), f"heartbeat {amphora_id}".encode(), hashlib.sha256).hexdigest()
+
+    def _secret(self) -> bytes:
+        if self._heartbeat_key is None:
+            path = self.directory / "heartbeat.key"
+            if not path.exists():
+                self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _keep(path, secrets.token_hex(32))
+            self._heartbeat_key = path.read_text()
+        return self._heartbeat_key.encode()
+
+
+def _keep(path: Path, content: str) -> None:
+    """Write whole, for the owner only."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content)
+        os.fsync(file.fileno())
+    os.rename(temporary, path)

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python3 agent.pyz [AGENT.JSON]``: run until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from samovar_amphora.agent import Agent
+
+
+def main() -> int:
+    os.umask(0o077)
+    logging.basicConfig(level=logging.INFO, format="amphora: %(message)s", stream=sys.stderr)
+    path = Path(sys.argv[1] if len(sys.argv) > 1 else "/etc/samovar-amphora/agent.json")
+    agent = Agent(path)
+
+    def stop(_number: int, _frame: Any) -> None:
+        threading.Thread(target=agent.end).start()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    agent.begin()
+    agent.serve()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

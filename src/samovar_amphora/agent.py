@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent: its parts put together, and what each route does with them."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import socket
+import ssl
+import threading
+from pathlib import Path
+from typing import Any
+
+from . import VERSION
+from .api import Server, tls_context
+from .counters import Counters
+from .haproxy import Haproxy
+from .heartbeat import Heartbeat, next_epoch
+from .keepalived import Keepalived
+from .network import Network
+from .runtime import RuntimeFailure, ask, information
+from .settings import Settings, load, save, write
+
+__all__ = ["Agent"]
+
+log = logging.getLogger("amphora")
+
+
+class Agent:
+    """Everything inside one amphora, from the `path` of its agent.json."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.settings = load(path)
+        home = self.settings.home
+        home.mkdir(parents=True, exist_ok=True)
+        self.haproxy = Haproxy(home, self.settings.haproxy)
+        self.keepalived = Keepalived(home, self.settings.keepalived)
+        self.network = Network(home)
+        self.counters = Counters(home, self.haproxy.socket)
+        self.haproxy.before_replacing.append(self.counters.settle)
+        self.epoch = next_epoch(home)
+        self.heartbeat = Heartbeat(self._settings, self.epoch, self.haproxy, self.keepalived, self.counters)
+        self.problem = ""
+        self._changing = threading.Lock()
+        self.context = tls_context(self.settings.server_pem, self.settings.client_ca)
+        self.server = Server(
+            self.settings.bind,
+            self.settings.port,
+            self.context,
+            {
+                ("GET", ""): self.index,
+                ("GET", "1/status"): self.status,
+                ("GET", "1/configuration"): self.configuration,
+                ("PUT", "1/configuration"): self.configure,
+                ("PUT", "1/certificates/*"): self.put_certificate,
+                ("PUT", "1/network"): self.plug,
+                ("PUT", "1/keepalived"): self.put_keepalived,
+                ("PUT", "1/agent"): self.put_agent,
+                ("PUT", "1/agent/certificate"): self.put_agent_certificate,
+                ("POST", "1/runtime"): self.runtime,
+                ("GET", "1/statistics"): self.statistics,
+            },
+        )
+
+    def _settings(self) -> Settings:
+        return self.settings
+
+    def begin(self) -> None:
+        """Bring back what was configured before; what fails is told in the status."""
+        for part in (self.network, self.haproxy, self.keepalived):
+            try:
+                part.begin()
+            except Exception as error:
+                self.problem = str(error)
+                log.warning("at the start: %s", error)
+        self.heartbeat.begin()
+
+    def serve(self) -> None:
+        self.server.serve_forever(poll_interval=0.5)
+
+    def end(self) -> None:
+        self.heartbeat.end()
+        self.keepalived.end()
+        self.haproxy.end()
+        self.server.shutdown()
+
+    def index(self, body: dict[str, Any], rest: str) -> Any:
+        return {"name": "samovar-amphora", "version": VERSION, "versions": ["1"]}
+
+    def status(self, body: dict[str, Any], rest: str) -> Any:
+        try:
+            about = information(self.haproxy.socket) if self.haproxy.wanted else {}
+        except RuntimeFailure as error:
+            about, self.problem = {}, str(error)
+        return {
+            "amphora_id": self.settings.amphora_id,
+            "version": VERSION,
+            "hostname": socket.gethostname(),
+            "epoch": self.epoch,
+            "problem": self.problem,
+            "configuration": self.haproxy.digest(),
+            "certificates": self.haproxy.held(),
+            "haproxy": {
+                "pid": self.haproxy.pid,
+                "version": about.get("Version", ""),
+                "uptime": about.get("Uptime_sec", ""),
+                "reloads": self.haproxy.reloads,
+                "restarts": self.haproxy.restarts,
+            },
+            "vrrp": self.keepalived.state(),
+        }
+
+    def configuration(self, body: dict[str, Any], rest: str) -> Any:
+        return {"text": self.haproxy.text(), "digest": self.haproxy.digest()}
+
+    def configure(self, body: dict[str, Any], rest: str) -> Any:
+        with self._changing:
+            how = self.haproxy.configure(
+                str(body["text"]),
+                {str(name): str(content) for name, content in body.get("files", {}).items()},
+                [str(name) for name in body.get("keep", ())],
+                str(body.get("base", "")),
+                [str(command) for command in body.get("commands", ())],
+                [str(command) for command in body.get("optional", ())],
+            )
+            self.problem = ""
+        self.heartbeat.hurry()
+        return {"how": how, "digest": self.haproxy.digest()}
+
+    def put_certificate(self, body: dict[str, Any], rest: str) -> Any:
+        with self._changing:
+            return {"how": self.haproxy.put_certificate(rest, str(body["pem"]))}
+
+    def plug(self, body: dict[str, Any], rest: str) -> Any:
+        with self._changing:
+            return {"interfaces": self.network.plug(body)}
+
+    def put_keepalived(self, body: dict[str, Any], rest: str) -> Any:
+        with self._changing:
+            return {"changed": self.keepalived.configure(str(body["text"]))}
+
+    def put_agent(self, body: dict[str, Any], rest: str) -> Any:
+        with self._changing:
+            changed = dataclasses.replace(
+                self.settings,
+                controllers=tuple(str(each) for each in body.get("controllers", self.settings.controllers)),
+                heartbeat_interval=float(body.get("heartbeat_interval", self.settings.heartbeat_interval)),
+            )
+            save(self.path, changed)
+            self.settings = changed
+        self.heartbeat.hurry()
+        return {}
+
+    def put_agent_certificate(self, body: dict[str, Any], rest: str) -> Any:
+        """New connections see the new certificate; open ones go on."""
+        with self._changing:
+            target = Path(self.settings.server_pem)
+            candidate = target.with_name("candidate.pem")
+            write(candidate, str(body["pem"]))
+            try:
+                tls_context(str(candidate), self.settings.client_ca)
+            except (ssl.SSLError, OSError) as error:
+                candidate.unlink()
+                raise ValueError(f"this is no certificate with its key ({type(error).__name__})") from None
+            candidate.rename(target)
+            self.context.load_cert_chain(str(target))
+        return {}
+
+    def runtime(self, body: dict[str, Any], rest: str) -> Any:
+        return {"answers": [ask(self.haproxy.socket, str(command)) for command in body["commands"]]}
+
+    def statistics(self, body: dict[str, Any], rest: str) -> Any:
+        report, totals = self.counters.read()
+        return {"listeners": report.listeners, "pools": report.pools, "statistics": totals}

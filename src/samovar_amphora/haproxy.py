@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One HAProxy under our care: started, restarted at once when it dies, reloaded without losing a connection.
+
+There is no master process: a reload starts a new HAProxy that takes the listening sockets over from the old
+one (``-x``) and lets it finish what it has (``-sf``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from . import tables
+from .ping import program as ping_program
+from .runtime import RuntimeFailure, ask, carry_out, information
+from .settings import write
+
+__all__ = ["Haproxy", "Refused"]
+
+READY_SECONDS = 10.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,120}")
+
+
+class Refused(Exception):
+    """What was asked cannot be done; the message is HAProxy's reason."""
+
+
+class Haproxy:
+    """`directory` holds haproxy.cfg, the stats socket, the servers' states and `certificates`."""
+
+    def __init__(self, directory: Path, program: str = "haproxy") -> None:
+        self.directory, self.program = directory, program
+        self.configuration = directory / "haproxy.cfg"
+        self.socket = str(directory / "haproxy.sock")
+        self.certificates = directory / "certificates"
+        self.reloads = self.restarts = 0
+        self.before_replacing: list[Any] = []  # called with nothing before counters start anew
+        self._current: subprocess.Popen[bytes] | None = None
+        self._lock = threading.RLock()
+        self._stopping = False
+        self._pause = FIRST_PAUSE
+        self.certificates.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o755)
+        write(directory / "check-ping", f"#!{sys.executable} -IS\n{ping_program()}", 0o755)
+
+    def begin(self) -> None:
+        """Run what was configured before: after a restart of the amphora, or of the agent alone, whose
+        HAProxy goes on and hands over."""
+        if self.configuration.exists():
+            with self._lock:
+                try:
+                    left = information(self.socket)["Pid"]
+                except (RuntimeFailure, KeyError):
+                    self._start()
+                else:
+                    self._start("-x", self.socket, "-sf", left)
+
+    def end(self) -> None:
+        with self._lock:
+            self._stopping = True
+            if self._current is not None:
+                self._current.terminate()
+
+    @property
+    def wanted(self) -> bool:
+        return self.configuration.exists()
+
+    @property
+    def pid(self) -> int | None:
+        current = self._current
+        return current.pid if current is not None and current.poll() is None else None
+
+    def text(self) -> str:
+        """The configuration that runs; "" before the first."""
+        return self.configuration.read_text() if self.configuration.exists() else ""
+
+    def digest(self) -> str:
+        return hashlib.sha256(self.text().encode()).hexdigest()
+
+    def configure(
+        self,
+        text: str,
+        files: Mapping[str, str],
+        keep: Iterable[str],
+        base: str,
+        commands: Iterable[str],
+        optional: Iterable[str],
+    ) -> str:
+        """Run `text` from now on; how that was done: "start", "runtime", "reload" or "nothing".
+
+        `commands` lead there from the configuration whose digest is `base`; without them, or when one
+        fails, HAProxy reloads. Raises Refused when HAProxy does not accept `text`: the old one goes on.
+        """
+        with self._lock:
+            changed = [name for name, content in files.items() if self._put(name, content)]
+            same = text == self.text()
+            if not same or changed:
+                self.check(text)
+            how = self._apply(text, same, changed, base == self.digest(), list(commands), list(optional))
+            self._forget_all_but(keep)
+            return how
+
+    def check(self, text: str) -> None:
+        """Raises Refused with HAProxy's reasons unless it accepts `text`."""
+        candidate = self.directory / "candidate.cfg"
+        write(candidate, text)
+        ran = subprocess.run([self.program, "-c", "-f", str(candidate)], capture_output=True, check=False)
+        if ran.returncode:
+            lines = (ran.stderr + ran.stdout).decode(errors="replace").splitlines()
+            alerts = [line for line in lines if "[ALERT]" in line] or lines
+            raise Refused(" ".join(alerts)[:4000] or f"haproxy -c ended with {ran.returncode}")
+
+    def put_certificate(self, name: str, pem: str) -> str:
+        """Keep `pem`, and let a HAProxy that has it loaded use the new one; "loaded" or "kept"."""
+        with self._lock:
+            if not self._put(name, pem):
+                return "kept"
+            path = self.certificates / name
+            try:
+                if str(path) not in ask(self.socket, "show ssl cert"):
+                    return "kept"
+                body = "\n".join(line for line in pem.splitlines() if line.strip())
+                carry_out(self.socket, f"set ssl cert {path} <<\n{body}\n")
+                carry_out(self.socket, f"commit ssl cert {path}")
+            except RuntimeFailure:
+                if self.pid is not None:
+                    self._reload()
+            return "loaded"
+
+    def held(self) -> dict[str, str]:
+        """The files of TLS that are here: name → digest."""
+        return {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(self.certificates.iterdir())
+            if not path.name.startswith(".")
+        }
+
+    def _put(self, name: str, content: str) -> bool:
+        """Whether the file was another one before."""
+        if not NAME.fullmatch(name):
+            raise Refused(f"{name!r} cannot be the name of a file.")
+        path = self.certificates / name
+        if path.exists() and path.read_text() == content:
+            return False
+        write(path, content)
+        return True
+
+    def _forget_all_but(self, keep: Iterable[str]) -> None:
+        kept = set(keep)
+        for name in self.held():
+            if name not in kept:
+                (self.certificates / name).unlink()
+
+    def _apply(
+        self, text: str, same: bool, changed: list[str], based: bool, commands: list[str], optional: list[str]
+    ) -> str:
+        if self.pid is None:
+            write(self.configuration, text)
+            self._start()
+            return "start"
+        if same and not changed:
+            return "nothing"
+        if commands and based and not changed:
+            try:
+                for command in commands:
+                    carry_out(self.socket, command)
+                write(self.configuration, text)
+                for command in optional:
+                    self._try(command)
+                return "runtime"
+            except RuntimeFailure:
+                pass  # half done at worst: the reload below brings all of it
+        previous = self.text()
+        write(self.configuration, text)
+        try:
+            self._reload()
+        except Refused:
+            write(self.configuration, previous)
+            raise
+        return "reload"
+
+    def _try(self, command: str) -> None:
+        try:
+            carry_out(self.socket, command)
+        except RuntimeFailure:
+            return
+
+    def _reload(self) -> None:
+        old = self.pid
+        if old is None:
+            self._start()
+            return
+        for call in self.before_replacing:
+            call()
+        sticky = tables.dump(self.socket)
+        try:
+            write(
+                self.directory / "haproxy.state",
+                tables.states_to_keep(ask(self.socket, "show servers state")),
+            )
+        except RuntimeFailure:
+            (self.directory / "haproxy.state").unlink(missing_ok=True)
+        self._start("-x", self.socket, "-sf", str(old))
+        self.reloads += 1
+        tables.restore(self.socket, sticky)
+
+    def _start(self, *extra: str) -> None:
+        """A new HAProxy in place of the present one. Raises Refused when it does not come up; the present
+        one then goes on."""
+        if not extra:
+            (self.directory / "haproxy.state").unlink(missing_ok=True)
+        before = self._current
+        process = subprocess.Popen(
+            [self.program, "-db", "-f", str(self.configuration), *extra],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        self._current = process
+        complaint: list[bytes] = []
+        reader = threading.Thread(target=_read, args=(process, complaint), daemon=True)
+        reader.start()
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                self._current = before
+                reader.join(1)
+                raise Refused(b"".join(complaint).decode(errors="replace")[:2000] or "HAProxy ended at once.")
+            try:
+                if information(self.socket).get("Pid") == str(process.pid):
+                    break
+            except RuntimeFailure:
+                pass
+            time.sleep(0.003)
+        else:
+            process.kill()
+            self._current = before
+            raise Refused(f"HAProxy did not begin to answer within {READY_SECONDS:.0f} seconds.")
+        threading.Thread(target=self._watch, args=(process,), daemon=True).start()
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait for the process; if it was the one in use, put another in its place."""
+        began = time.monotonic()
+        process.wait()
+        if time.monotonic() - began > LONGEST_PAUSE:
+            self._pause = FIRST_PAUSE
+        while True:
+            with self._lock:
+                if self._stopping or self._current is not process:
+                    return
+                try:
+                    for call in self.before_replacing:
+                        call()
+                    self._start()
+                    self.restarts += 1
+                    return
+                except (Refused, OSError):
+                    self._current = process
+            time.sleep(self._pause)
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+
+
+def _read(process: subprocess.Popen[bytes], into: list[bytes]) -> None:
+    """Keep the first words of the process's errors, and let it never block on the rest."""
+    assert process.stderr is not None
+    with process.stderr:
+        for line in process.stderr:
+            if len(into) < 20:
+                into.append(line)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""keepalived under our care, when two amphorae share a VIP."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from .settings import write
+
+__all__ = ["Keepalived"]
+
+PAUSE = 0.5
+
+
+class Keepalived:
+    """Runs while there is a configuration; a changed one is taken up without giving up the VIP."""
+
+    def __init__(self, directory: Path, program: str = "keepalived") -> None:
+        self.configuration = directory / "keepalived.conf"
+        self.state_file = directory / "vrrp-state"
+        self.directory, self.program = directory, program
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.RLock()
+        self._stopping = False
+
+    @property
+    def wanted(self) -> bool:
+        return self.configuration.exists()
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def state(self) -> str:
+        """MASTER, BACKUP, FAULT, or "" when it is not running."""
+        try:
+            return self.state_file.read_text().strip() if self.running else ""
+        except FileNotFoundError:
+            return ""
+
+    def begin(self) -> None:
+        if self.wanted:
+            with self._lock:
+                self._start()
+
+    def end(self) -> None:
+        """Stop; the VIP goes to the other amphora at once."""
+        with self._lock:
+            self._stopping = True
+            self._stop()
+
+    def configure(self, text: str) -> bool:
+        """Run with `text`, or not at all when it is ""; whether anything changed."""
+        with self._lock:
+            before = self.configuration.read_text() if self.wanted else ""
+            if text == before and (self.running or not text):
+                return False
+            if not text:
+                self.configuration.unlink(missing_ok=True)
+                self._stop()
+                return True
+            write(self.configuration, text)
+            if self.running:
+                assert self._process is not None
+                os.kill(self._process.pid, signal.SIGHUP)
+            else:
+                self._start()
+            return True
+
+    def _start(self) -> None:
+        self.state_file.unlink(missing_ok=True)
+        self._process = subprocess.Popen(
+            [
+                *(self.program, "--dont-fork", "--vrrp", "--use-file", str(self.configuration)),
+                *("--pid", str(self.directory / "keepalived.pid")),
+                *("--vrrp_pid", str(self.directory / "vrrp.pid")),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        threading.Thread(target=self._watch, args=(self._process,), daemon=True).start()
+
+    def _stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        process.wait()
+        time.sleep(PAUSE)
+        with self._lock:
+            if not self._stopping and self._process is process and self.wanted:
+                self._start()
