@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from samovar.loadbalancer.certificates import Store
+from samovar.loadbalancer.authorities import Store
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 

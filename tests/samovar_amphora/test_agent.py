@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from samovar.loadbalancer.certificates import Authority, Store
+from samovar.loadbalancer.authorities import Authority, Store
 from samovar.loadbalancer.haproxy import Place, difference, render
 from samovar.loadbalancer.tree import Member, SessionPersistence
 

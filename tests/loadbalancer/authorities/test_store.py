@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from samovar.loadbalancer.certificates import Authority, AuthorityError, Store, expires_at
+from samovar.loadbalancer.authorities import Authority, AuthorityError, Store, expires_at
 
 
 def test_everything_is_made_once_and_is_the_owners_alone(tmp_path: Path) -> None:
