@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration: read once into typed objects that are passed down."""
 
+from .loadbalancer import LoadBalancerSettings
 from .options import OptionsError, Section, read_files
 from .settings import (
     ApiSettings,
@@ -17,6 +18,7 @@ __all__ = [
     "DatabaseSettings",
     "EngineSettings",
     "IdentitySettings",
+    "LoadBalancerSettings",
     "NetworkSettings",
     "OptionsError",
     "Section",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .loadbalancer import LoadBalancerSettings
 from .options import fill, option, read_files
 
 
@@ -80,6 +81,7 @@ class Settings:
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
+    loadbalancer: LoadBalancerSettings = field(default_factory=LoadBalancerSettings)
     policy_file: Path | None = None
 
     @property
@@ -99,5 +101,6 @@ def load(state_dir: Path, files: Iterable[Path] = ()) -> Settings:
         identity=fill(IdentitySettings, sections),
         network=fill(NetworkSettings, sections),
         engine=fill(EngineSettings, sections),
+        loadbalancer=fill(LoadBalancerSettings, sections),
         policy_file=Path(policy[-1]) if policy else None,
     )

@@ -203,17 +203,19 @@ def settle(
         "applied_generation": generation,
         "status_reason": " ".join(broken.values())[:REASON_LENGTH],
     }
-    complete = newest is None or newest <= generation
-    if complete:
+    if newest is not None and newest <= generation:
         values["provisioning_status"] = "ACTIVE"
     connection.execute(
         update(load_balancers)
         .where(columns.id == lb_id, columns.provisioning_status != "PENDING_DELETE")
         .values(values)
     )
-    if complete:
+    asked: int = connection.execute(
+        select(operations.c.generation).where(operations.c.id == operation.id)
+    ).scalar_one()
+    if asked <= generation:
         finish(connection, operation, "COMPLETE", now=now)
-    return complete
+    return asked <= generation
 
 
 def fail(connection: Connection, operation: Operation, reason: str, *, status: str = "ERROR") -> None:
