@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from samovar.database import utcnow
-from samovar.orchestration.engine.definitions import Definition
+from samovar.orchestration.engine.child_template import child_definition
+from samovar.orchestration.engine.groups import Phase
 from samovar.orchestration.engine.loaded import LoadedStack
-from samovar.orchestration.engine.planned import PlannedStack, plan_update
+from samovar.orchestration.engine.planned import PlannedStack, child_stack
 from samovar.orchestration.engine.provider import parameters_of
 from samovar.orchestration.engine.rows import Resource, Stack
 from samovar.orchestration.engine.wanted import evaluate
@@ -20,6 +21,7 @@ from samovar.web import Api, Call
 
 from .desk import PROJECT, STACK, Desk
 from .draft import Draft, DraftReader, read_options
+from .planning import plan_of, planned_stack
 from .render import NO_DESCRIPTION
 from .stacks import Stacks, body_of, identity_of, stack_name
 from .values import instant
@@ -56,7 +58,7 @@ class Preview:
         cloud = self.desk.cloud(call)
         await self.reader.check_in_cloud(draft, cloud)
         stack = _stack_of(call, draft, options.timeout_mins)
-        loaded = PlannedStack(self.desk.parts, stack, draft.definition(), (), cloud)
+        planned = planned_stack(self.desk.parts, draft)
         description = draft.template.description or NO_DESCRIPTION
         shown = {
             "id": "None",
@@ -76,7 +78,7 @@ class Preview:
             "parent": None,
             "stack_user_project_id": None,
             "tags": options.tags or [],
-            "resources": _planned(loaded),
+            "resources": _planned(planned, stack),
         }
         return {"stack": shown}
 
@@ -88,10 +90,7 @@ class Preview:
         draft = await self.reader.read(body, identity_of(stack))
         self.stacks.check_types(call, draft)
         before = await self.desk.load(call, stack)
-        after = PlannedStack(
-            self.desk.parts, stack, draft.definition(), list(before.rows.values()), before.known_cloud
-        )
-        plan = await plan_update(after)
+        plan = (await plan_of(self.desk.parts, draft, before)).plan
         changes: dict[str, list[Any]] = {
             name: [] for name in ("unchanged", "updated", "replaced", "added", "deleted")
         }
@@ -112,25 +111,24 @@ def _stack_of(call: Call, draft: Draft, timeout: int | None) -> Stack:
     )  # fmt: skip
 
 
-def _planned(loaded: PlannedStack) -> list[Any]:
+def _planned(planned: PlannedStack, stack: Stack) -> list[Any]:
     """Every resource as it would be made; nested stacks are lists in place."""
     shown: list[Any] = []
     required_by: dict[str, list[str]] = {}
-    for name, needed in loaded.requirements.items():
+    for name, needed in planned.requirements.items():
         for other in needed:
             required_by.setdefault(other, []).append(name)
-    for name in loaded.scope.enabled:
-        wanted = evaluate(loaded, name)
+    for name in planned.scope.enabled:
+        wanted = evaluate(planned, name)
         if wanted.kind.template is not None:
-            environment = loaded.texts.environment.child(
-                name, parameters_of(_plain(dict(wanted.raw))), wanted.kind.entry
-            )
-            inner = Definition(wanted.kind.template, environment.as_dict(), loaded.definition.files)
-            shown.append(_planned(PlannedStack(loaded.parts, loaded.stack, inner, (), loaded.known_cloud)))
+            phase = Phase(wanted.kind.template, parameters_of(dict(wanted.raw)))
+            definition = child_definition(planned, wanted, phase)
+            inner = child_stack(planned, definition, None, stack.project_id)
+            shown.append(_planned(inner, stack))
             continue
         values = validate_properties(wanted.kind.declared, wanted.raw).values
-        row = Resource(id="", stack_id=loaded.stack.id, name=name, type=wanted.kind.name)
-        raw = _raw(loaded, row, sorted(required_by.get(name, [])))
+        row = Resource(id="", stack_id=stack.id, name=name, type=wanted.kind.name)
+        raw = _raw(stack, row, sorted(required_by.get(name, [])))
         raw["properties"] = _plain(values)
         raw["metadata"] = _plain(dict(wanted.metadata))
         raw["description"] = wanted.description
@@ -139,9 +137,8 @@ def _planned(loaded: PlannedStack) -> list[Any]:
     return shown
 
 
-def _raw(loaded: LoadedStack, row: Resource, required_by: list[str]) -> dict[str, Any]:
+def _raw(stack: Stack, row: Resource, required_by: list[str]) -> dict[str, Any]:
     """A resource in the raw form of previews."""
-    stack = loaded.stack
     identity = {"tenant": stack.project_id, "stack_name": stack.name, "stack_id": stack.id, "path": ""}
     return {
         "resource_name": row.name,
@@ -166,10 +163,10 @@ def _change(loaded: LoadedStack, change: Change, row: Resource | None) -> dict[s
     """One resource of an update's preview, with the reasons and the properties that change."""
     if row is None:
         row = Resource(id="", stack_id=loaded.stack.id, name=change.name, type=change.type)
-        raw = _raw(loaded, row, [])
+        raw = _raw(loaded.stack, row, [])
         raw["creation_time"] = None
     else:
-        raw = _raw(loaded, row, loaded.required_by(row))
+        raw = _raw(loaded.stack, row, loaded.required_by(row))
     raw["reasons"] = [reason.text for reason in change.reasons] + list(change.refusals)
     raw["certain"] = change.certain
     raw["property_changes"] = [

@@ -20,6 +20,7 @@ from .draft import DraftReader
 from .events import Events
 from .faults import render_fault
 from .outputs import Outputs
+from .plans import Plans
 from .preview import Preview
 from .resource_types import ResourceTypes
 from .resources import Resources
@@ -62,6 +63,7 @@ class Service:
         TemplateVersions(desk).routes(api)
         Validate(desk, reader, stacks).routes(api)
         Preview(desk, reader, stacks).routes(api)
+        Plans(desk, reader, stacks).routes(api)
         stacks.listing_routes(api)
         stacks.lookup_routes(api)
         stacks.routes(api)

@@ -13,6 +13,7 @@ from samovar.auth import PolicyDenied
 from samovar.database import new_id, utcnow
 from samovar.orchestration.engine.deferred import Deferred, delegate, store_deferred, withdraw
 from samovar.orchestration.engine.definitions import Definition, load_definition
+from samovar.orchestration.engine.loaded import LoadedStack
 from samovar.orchestration.engine.requests import (
     OPERATIONS_TOPIC,
     SUPERSEDED_TOPIC,
@@ -22,7 +23,7 @@ from samovar.orchestration.engine.requests import (
     update_stack,
 )
 from samovar.orchestration.engine.rows import NAME_PATTERN, Stack
-from samovar.orchestration.engine.store import count_root_stacks
+from samovar.orchestration.engine.store import count_root_stacks, get_stack
 from samovar.orchestration.engine.tables import stacks
 from samovar.orchestration.templates import (
     RequestLimitExceeded,
@@ -32,12 +33,13 @@ from samovar.orchestration.templates import (
     load_environment,
     raise_errors,
 )
-from samovar.web import Api, BadRequest, Call, Forbidden, Reply
+from samovar.web import Api, BadRequest, Call, Conflict, Forbidden, Reply
 
 from .desk import ACCEPTED, PROJECT, STACK, Desk, no_body
 from .draft import Draft, DraftReader, StackOptions, read_options, resource_types
 from .faults import not_found
 from .listing import Listing
+from .planning import check_plan
 from .render import outputs_shown, stack_shown
 from .values import flag, truth
 
@@ -110,6 +112,7 @@ class Stacks:
         cloud = self.desk.cloud(call)
         await self.reader.check_in_cloud(draft, cloud)
         await self._check_quota(call)
+        await self._check_plan(body, draft, None)
         stack = self._new_stack(call, draft, options)
         deferred = await self._delegate(call, draft)
         stack.credentials_id = deferred.id if deferred else None
@@ -130,6 +133,16 @@ class Stacks:
         await self.parts.bus.ring(OPERATIONS_TOPIC, operation)
         links = self.desk.stack_links(call, stack)
         return Reply(201, {"stack": {"id": stack.id, "links": links}}, {"location": links[0]["href"]})
+
+    async def _check_plan(self, body: Mapping[str, Any], draft: Draft, before: LoadedStack | None) -> bool:
+        """Whether the request insists on a plan; raises Conflict when what it was shown holds no more."""
+        wanted = body.get("plan_hash")
+        if wanted is None:
+            return False
+        if not isinstance(wanted, str):
+            raise BadRequest("plan_hash must be the hash of a plan.", type="HTTPBadRequest")
+        await check_plan(self.parts, draft, before, wanted)
+        return True
 
     def _new_stack(self, call: Call, draft: Draft, options: StackOptions) -> Stack:
         identity = draft.identity.id or new_id()
@@ -301,6 +314,7 @@ class Stacks:
         loaded = await self.desk.load(call, stack)
         raise_errors(check_immutable(loaded.texts.parameters, draft.parameters))
         await self.reader.check_in_cloud(draft, self.desk.cloud(call))
+        insists = await self._check_plan(body, draft, loaded)
         deferred = await self._delegate(call, draft) if stack.credentials_id is None else None
         changes: dict[str, Any] = {"description": draft.template.description}
         if options.tags is not None:
@@ -319,6 +333,13 @@ class Stacks:
         definition = draft.definition()
 
         def change(connection: Connection) -> str:
+            if insists:
+                now = get_stack(connection, stack.id)
+                if now is None or now.operation_id != stack.operation_id:
+                    raise Conflict(
+                        "The plan is another one now: the stack was changed since it was made.",
+                        type="PlanChanged",
+                    )
             if deferred is not None:
                 store_deferred(connection, self.parts.vault, deferred)
                 connection.execute(

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .definitions import Definition
 from .groups import GROUPS, Phase
 from .provider import parameters_of
-from .rows import Resource
-from .wanted import Wanted
+from .wanted import Evaluable, Wanted
 
 if TYPE_CHECKING:
     from .loaded import LoadedStack
@@ -25,19 +24,16 @@ class ChildPlan:
     notes: dict[str, Any] = field(default_factory=dict)  # kept in the row's data
 
 
-async def child_plan(
-    loaded: LoadedStack, row: Resource, wanted: Wanted, current: Mapping[str, Any] | None
-) -> ChildPlan:
-    """How the nested stack of `row` becomes what `wanted` says; `current` is its present template."""
+def child_plan(wanted: Wanted, notes: Mapping[str, Any], child: LoadedStack | None) -> ChildPlan:
+    """How a nested stack becomes what `wanted` says; `notes`: its row's data."""
     kind = wanted.kind
     if kind.template is not None:
         return ChildPlan([Phase(kind.template, parameters_of(wanted.values))])
-    grow = GROUPS[kind.declared.name]
-    phases, notes = await grow(loaded, row, wanted, current)
-    return ChildPlan(phases, notes)
+    phases, noted = GROUPS[kind.declared.name](wanted, notes, child)
+    return ChildPlan(phases, noted)
 
 
-def child_definition(loaded: LoadedStack, wanted: Wanted, phase: Phase) -> Definition:
+def child_definition(loaded: Evaluable, wanted: Wanted, phase: Phase) -> Definition:
     """The stored form of one phase."""
     environment = loaded.texts.environment.child(wanted.name, phase.parameters, wanted.kind.entry)
     facade = {

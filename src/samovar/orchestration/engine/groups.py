@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from samovar.orchestration.templates.errors import RequestLimitExceeded
 from samovar.orchestration.templates.values import Value
 
 from .rows import Resource
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from .loaded import LoadedStack
 
 SKIPPED = "name_blacklist"
+MOST_MEMBERS = 100_000
 VERSION = "2015-04-30"
 
 
@@ -29,10 +31,8 @@ class Phase:
     pause_seconds: float = 0.0
 
 
-Grow = Callable[
-    ["LoadedStack", Resource, Wanted, "Mapping[str, Any] | None"],
-    Awaitable[tuple[list[Phase], dict[str, Any]]],
-]
+# From what is wanted, the notes in the row's data, and the nested stack as it is: phases, and new notes.
+Grow = Callable[[Wanted, Mapping[str, Any], "LoadedStack | None"], tuple[list[Phase], dict[str, Any]]]
 
 
 def group_template(resources: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,22 +73,24 @@ def member_names(count: int, skipped: Sequence[str]) -> list[str]:
     return names
 
 
-async def _resource_group(
-    loaded: LoadedStack, row: Resource, wanted: Wanted, current: Mapping[str, Any] | None
+def _resource_group(
+    wanted: Wanted, notes: Mapping[str, Any], child: LoadedStack | None
 ) -> tuple[list[Phase], dict[str, Any]]:
     values = wanted.values
-    skipped = await _skipped(loaded, row, values)
+    if values["count"] > MOST_MEMBERS:
+        raise RequestLimitExceeded(f"A group has at most {MOST_MEMBERS} members, not {values['count']}.")
+    skipped = _skipped(notes, values, child)
     names = member_names(values["count"], skipped)
     index_var = values["index_var"]
     new = {name: member(values["resource_def"], index_var, name) for name in names}
-    old: Mapping[str, Any] = (current or {}).get("resources") or {}
-    phases = _batches(new, old, wanted.update_policy, creating=current is None)
+    old: Mapping[str, Any] = (child.template.raw.get("resources") if child is not None else None) or {}
+    phases = _batches(new, old, wanted.update_policy, creating=child is None)
     return phases, {SKIPPED: ",".join(skipped)}
 
 
-async def _skipped(loaded: LoadedStack, row: Resource, values: Mapping[str, Any]) -> list[str]:
+def _skipped(notes: Mapping[str, Any], values: Mapping[str, Any], child: LoadedStack | None) -> list[str]:
     """Members that never come back: those removed before and those that the removal policies list now."""
-    before = [name for name in str(row.data.get(SKIPPED) or "").split(",") if name]
+    before = [name for name in str(notes.get(SKIPPED) or "").split(",") if name]
     listed = [
         str(item) for policy in values.get("removal_policies") or [] for item in policy["resource_list"] or []
     ]
@@ -98,13 +100,9 @@ async def _skipped(loaded: LoadedStack, row: Resource, values: Mapping[str, Any]
         return before
     by_reference: dict[str, str] = {}
     names: set[str] = set()
-    if row.physical_id is not None:
-        from .nested import load_child
-
-        child = await load_child(loaded, row)
-        if child is not None:
-            names = set(child.current)
-            by_reference = {str(child.reference(name)): name for name in child.current}
+    if child is not None:
+        names = set(child.current)
+        by_reference = {str(child.reference(name)): name for name in child.current}
     found = [item if item in names else by_reference.get(item, "") for item in listed]
     return list(dict.fromkeys([*before, *(name for name in found if name)]))
 
@@ -171,8 +169,8 @@ def _paused(steps: Sequence[Mapping[str, Any]], pause: float) -> list[Phase]:
     return phases
 
 
-async def _resource_chain(
-    loaded: LoadedStack, row: Resource, wanted: Wanted, current: Mapping[str, Any] | None
+def _resource_chain(
+    wanted: Wanted, notes: Mapping[str, Any], child: LoadedStack | None
 ) -> tuple[list[Phase], dict[str, Any]]:
     values = wanted.values
     resources: dict[str, Any] = {}

@@ -6,7 +6,7 @@ The parent's row and the child's operation are written in one commit; the parent
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -66,8 +66,8 @@ class NestedSteps:
         going_on = row.state == (action, IN_PROGRESS) and row.physical_id is not None
         if going_on and row.data.get("phase_of") == wanted.fingerprint:
             await self._wait(row)  # an earlier holder of the operation had got this far
-        present = await self._present_template(row)
-        plan = await child_plan(self.run, row, wanted, present)
+        present = await load_child(self.run, row) if row.physical_id is not None else None
+        plan = child_plan(wanted, row.data, present)
         row.data.update(plan.notes)
         row.data["phase_of"] = wanted.fingerprint
         if action == "CREATE":
@@ -83,15 +83,6 @@ class NestedSteps:
         wanted.write_to(row)
         self.run.forget_attributes(row)
         self.steps.end(row, action, whole=True)
-
-    async def _present_template(self, row: Resource) -> Mapping[str, Any] | None:
-        if row.physical_id is None:
-            return None
-        child = await load_child(self.run, row)
-        if child is None:
-            return None
-        found: Mapping[str, Any] = child.template.raw
-        return found
 
     async def _is_there(self, row: Resource, wanted: Wanted, phase: Phase) -> bool:
         """Whether the creation that was interrupted made just this, so that nothing is left to do."""

@@ -13,10 +13,10 @@ from samovar.orchestration.templates.nodes import resolve
 from samovar.orchestration.templates.scope import UnknownResources
 
 if TYPE_CHECKING:
-    from .loaded import LoadedStack
+    from .wanted import Evaluable
 
 
-def add_implicit_requirements(loaded: LoadedStack, needed: dict[str, set[str]]) -> None:
+def add_implicit_requirements(loaded: Evaluable, needed: dict[str, set[str]]) -> None:
     """Add to each resource's requirements what its type waits for; never so that a circle comes of it."""
     scope = loaded.texts.scope(UnknownResources(), loaded.definition.files, loaded.facade)
     kinds = {

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -14,15 +14,43 @@ from samovar.orchestration.plans import DesiredResource, StoredResource
 from samovar.orchestration.resources.validation import validate_properties
 from samovar.orchestration.templates.errors import raise_errors
 from samovar.orchestration.templates.nodes import resolve
+from samovar.orchestration.templates.scope import StackScope
 from samovar.orchestration.templates.template import DELETE
+from samovar.orchestration.templates.values import Value
 
-from .kinds import Kind
+from .definitions import Definition
+from .kinds import Kind, Kinds
 from .rows import Resource
+from .texts import Texts
 
 if TYPE_CHECKING:
     from .loaded import LoadedStack
 
 _encode = msgspec.json.Encoder(order="sorted").encode
+
+
+class Evaluable(Protocol):
+    """A stack whose resources can be evaluated: as it runs, or as it is planned."""
+
+    @property
+    def texts(self) -> Texts: ...
+
+    @property
+    def definition(self) -> Definition: ...
+
+    @property
+    def scope(self) -> StackScope: ...
+
+    @property
+    def kinds(self) -> Kinds: ...
+
+    @property
+    def requirements(self) -> Mapping[str, set[str]]: ...
+
+    @property
+    def current(self) -> Mapping[str, Resource]: ...
+
+    def facade(self, field: str) -> Value: ...
 
 
 @dataclass(slots=True)
@@ -85,7 +113,7 @@ class Wanted:
         )
 
 
-def evaluate(loaded: LoadedStack, name: str) -> Wanted:
+def evaluate(loaded: Evaluable, name: str) -> Wanted:
     """Resolve one resource of the template. Raises NeedsAttribute, TemplateError."""
     scope = loaded.scope
     definition = scope.enabled[name]

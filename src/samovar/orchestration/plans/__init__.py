@@ -14,7 +14,7 @@ from samovar.orchestration.plans.inputs import (
     Traits,
 )
 from samovar.orchestration.plans.planner import make_plan
-from samovar.orchestration.plans.text import plan_text, summary
+from samovar.orchestration.plans.text import paint_ansi, plan_heads, plan_text, summary
 
 __all__ = [
     "FORMATS",
@@ -33,9 +33,11 @@ __all__ = [
     "StoredStack",
     "Traits",
     "make_plan",
+    "paint_ansi",
     "plan_document",
     "plan_drawing",
     "plan_hash",
+    "plan_heads",
     "plan_text",
     "summary",
 ]

@@ -36,6 +36,22 @@ _COUNTED = (
 )
 
 
+_ANSI = {
+    Action.CREATE: "32",
+    Action.UPDATE: "33",
+    Action.REPLACE: "1;33",
+    Action.DELETE: "31",
+    Action.ADOPT: "36",
+    Action.FORGET: "36",
+    Action.NO_OP: "2",
+}
+
+
+def paint_ansi(action: Action, text: str) -> str:
+    """For terminals: the colour of an action."""
+    return f"\x1b[{_ANSI[action]}m{text}\x1b[0m"
+
+
 def plan_text(plan: Plan, paint: Paint = lambda _action, text: text, *, unchanged: bool = False) -> str:
     """The plan as text; `paint` may colour what belongs to an action. `unchanged`: also what stays."""
     writer = _Writer(paint, unchanged, plan.secrets)
@@ -43,6 +59,13 @@ def plan_text(plan: Plan, paint: Paint = lambda _action, text: text, *, unchange
     if lines:
         lines.append("")
     return "\n".join([*lines, summary(plan)]) + "\n"
+
+
+def plan_heads(plan: Plan, most: int) -> list[str]:
+    """One line for each change, at most so many."""
+    changes = [change for change in plan.every_change() if change.action is not Action.NO_OP]
+    lines = [f"{each.action.symbol:>3} {each.full_path}  {each.type}" for each in changes[:most]]
+    return [*lines, f"    … and {len(changes) - most} more"] if len(changes) > most else lines
 
 
 def summary(plan: Plan) -> str:
