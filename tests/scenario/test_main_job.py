@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -50,3 +54,63 @@ def test_down_cleans_the_machine_and_up_brings_the_stack_back(tmp_path):
         cloud.up()
         assert get(url) == "server1"
         assert {server["Status"] for server in cloud.openstack_json("server", "list")} == {"ACTIVE"}
+
+
+def test_after_a_reboot_networks_and_servers_come_back(tmp_path):
+    """A reboot takes every process and every namespace, and leaves the files."""
+    with started(new_cloud(tmp_path)) as cloud:
+        foreign = {entry.name for entry in Path("/run/netns").glob("sv-*")}
+        result = json.loads(cloud.up(str(EXAMPLES / "two-servers.yaml"), "--json"))
+        url = result["outputs"]["server1_url"]
+        assert get(url) == "server1"
+        ids = {server["ID"] for server in cloud.openstack_json("server", "list")}
+        mine = {f"sv-srv-{identity}" for identity in ids}
+        networks = {f"sv-net-{row['ID']}" for row in cloud.openstack_json("network", "list")}
+        routers = {f"sv-rtr-{row['ID']}" for row in cloud.openstack_json("router", "list")}
+        for pid in processes_of(cloud):
+            os.kill(pid, signal.SIGKILL)
+        for name in (
+            {entry.name for entry in Path("/run/netns").glob("sv-*")} - foreign | mine | networks | routers
+        ):
+            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+        cloud.up()
+        assert get(url) == "server1"
+        rows = cloud.openstack_json("server", "list")
+        assert {(row["ID"], row["Status"]) for row in rows} == {(identity, "ACTIVE") for identity in ids}
+
+
+def processes_of(cloud):
+    """The program, the host agent, and all that runs in the cloud's servers."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes().decode(errors="replace")
+            groups = (folder / "cgroup").read_text()
+        except OSError:
+            continue
+        if str(cloud.state_dir) in line or any(f"/{server}" in groups for server in servers_of(cloud)):
+            found.add(int(folder.name))
+    return found - {os.getpid()}
+
+
+def servers_of(cloud):
+    """The ids of the servers that have a directory."""
+    return [entry.name for entry in (cloud.state_dir / "servers").glob("*")]
+
+
+def test_an_ordinary_user_is_told_what_is_missing(tmp_path):
+    program = (
+        "import os, sys, samovar.cli.up\n"
+        "from samovar.cli.main import main\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "up", "--state-dir", str(tmp_path / "state")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout
+    assert "CAP_NET_ADMIN" in done.stderr
+    assert "sudo" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import samovar
+from samovar.cloud.host.needs import check_privileges
 
 from .main import CommandError
 from .state_directory import Running, StateDirectory, start_time
@@ -27,6 +28,8 @@ def ensure(state: StateDirectory, options: argparse.Namespace) -> tuple[Running,
 
     Raises CommandError with the last lines of the log when it does not come up.
     """
+    if not (state.exists() and state.running()):
+        _check_privileges()
     state.make()
     with state.lock():
         running = state.running()
@@ -40,6 +43,15 @@ def ensure(state: StateDirectory, options: argparse.Namespace) -> tuple[Running,
                 )
             return running, False
         return _start(state, options), True
+
+
+def _check_privileges() -> None:
+    need = check_privileges()
+    if not need.met:
+        raise CommandError(
+            f"making networks and servers needs rights that this process has not got ({need.found}). {need.fix}\n"
+            "'samovar doctor' tells what else this machine needs; 'samovar validate' needs no rights."
+        )
 
 
 def _start(state: StateDirectory, options: argparse.Namespace) -> Running:
