@@ -49,7 +49,8 @@ def _check_privileges() -> None:
     need = check_privileges()
     if not need.met:
         raise CommandError(
-            f"making networks and servers needs rights that this process has not got ({need.found}). {need.fix}\n"
+            "making networks and servers needs rights that this process has not got "
+            f"({need.found}). {need.fix}\n"
             "'samovar doctor' tells what else this machine needs; 'samovar validate' needs no rights."
         )
 

@@ -60,7 +60,7 @@ class StateDirectory:
             )
 
     def exists(self) -> bool:
-        return self.path.is_dir()
+        return os.path.isdir(self.path)  # False, too, where one may not look
 
     def running(self) -> Running | None:
         """The process that runs this cloud now, or None."""
