@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -29,13 +30,30 @@ from samovar.orchestration.engine.rows import Resource, Stack
 from samovar.orchestration.engine.store import current_rows, get_stack, list_resources
 from samovar.orchestration.engine.tables import events
 
+IDENTITY = {"type": "identity", "endpoints": [{"interface": "public", "url": "http://nowhere/identity"}]}
+TOKEN = {
+    "token": {
+        "user": {"id": "u"}, "project": {"id": "p"}, "catalog": [IDENTITY],
+        "expires_at": "2999-01-01T00:00:00.000000Z",
+    }
+}  # fmt: skip
+CREDENTIAL = {"application_credential": {"id": "c", "secret": "s"}}
 
-async def nowhere(_scope: Any, _receive: Any, _send: Any) -> None:
-    raise AssertionError("no cloud is asked in this test")
+
+async def only_identity(scope: Any, _receive: Any, send: Any) -> None:
+    """An Identity that says yes to whoever asks; there is nothing else in this cloud."""
+    path = scope["path"]
+    answers = {"/identity/v3/auth/tokens": TOKEN, "/identity/v3/users/u/application_credentials": CREDENTIAL}
+    status = 204 if scope["method"] == "DELETE" else 200
+    assert status == 204 or path in answers, f"no cloud is asked for {path} in this test"
+    headers = [(b"content-type", b"application/json"), (b"x-subject-token", b"t")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    body = b"" if status == 204 else json.dumps(answers[path]).encode()
+    await send({"type": "http.response.body", "body": body})
 
 
 def no_cloud(credentials: Credentials) -> Cloud:
-    return Cloud("http://nowhere/identity/v3", credentials, transport=InProcess(nowhere))
+    return Cloud("http://nowhere/identity/v3", credentials, transport=InProcess(only_identity))
 
 
 class Stand:
@@ -50,6 +68,11 @@ class Stand:
         self.vault = Vault("a key for tests")
         self.engines: list[Service] = []
         self.behaviours: dict[str, Any] = {}
+
+    def enlarge_bodies(self) -> None:
+        """Accept requests as large as benchmarks send."""
+        api = dataclasses.replace(self.settings.api, max_json_body_size=50_000_000)
+        self.settings = dataclasses.replace(self.settings, api=api)
 
     def parts(self, database: Database | None = None) -> Parts:
         from samovar.orchestration.resources.behaviours import behaviour_of
