@@ -133,11 +133,9 @@ async def latencies(heat: Heat, count: int) -> None:
     seconds = await work
     found.sort()
     p99 = found[-max(1, len(found) // 100)] * 1e3
+    median = statistics.median(found) * 1e3
     row(
-        f"create {count} with GETs beside it",
-        seconds,
-        count,
-        f"GET median {statistics.median(found) * 1e3:.1f} ms, p99 {p99:.0f} ms",
+        f"create {count} with GETs beside it", seconds, count, f"GET median {median:.1f} ms, p99 {p99:.0f} ms"
     )
 
 

@@ -90,9 +90,8 @@ def main() -> None:
             "engine",
         ]
         command += ["--state-dir", folder, "--port", str(port)]
-        program = subprocess.Popen(
-            command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
+        quiet = subprocess.DEVNULL
+        program = subprocess.Popen(command, env=environment, stderr=quiet, stdout=quiet)
         try:
             origin = f"http://127.0.0.1:{port}"
             for _ in range(100):
@@ -114,9 +113,8 @@ def main() -> None:
             print(f"{'GET stack list of 20':<28}{clients:>4} clients")
             print(f"{'requests/s':<28}{len(found) / seconds:>10.0f}   (target 1500; real Heat 33)")
             print(f"{'CPU per request':<28}{cpu * 1e3:>10.2f} ms (real Heat 39)")
-            print(
-                f"{'median / p99':<28}{found[len(found) // 2] * 1e3:>10.1f} / {found[-len(found) // 100] * 1e3:.1f} ms"
-            )
+            median, p99 = found[len(found) // 2] * 1e3, found[-len(found) // 100] * 1e3
+            print(f"{'median / p99':<28}{median:>10.1f} / {p99:.1f} ms")
         finally:
             program.send_signal(signal.SIGTERM)
             program.wait(15)

@@ -28,7 +28,7 @@ from samovar.orchestration.engine.requests import (
 )
 from samovar.orchestration.engine.rows import Resource, Stack
 from samovar.orchestration.engine.store import current_rows, get_stack, list_resources
-from samovar.orchestration.engine.tables import events
+from samovar.orchestration.engine.tables import events, operations
 
 IDENTITY = {"type": "identity", "endpoints": [{"interface": "public", "url": "http://nowhere/identity"}]}
 TOKEN = {
@@ -152,6 +152,17 @@ class Stand:
                     f"the stack is still {stack.action}_{stack.status}: {stack.status_reason}"
                 )
             await asyncio.sleep(0.01)
+
+    async def quiet(self, identity: str, seconds: float = 20.0) -> Stack:
+        """The stack when it has no open operation any more."""
+        query = operations.select().where(
+            operations.c.stack_id == identity, operations.c.status.in_(("WAITING", "RUNNING"))
+        )
+        deadline = time.monotonic() + seconds
+        while await self.database.read(lambda c: c.execute(query).first()) is not None:
+            assert time.monotonic() < deadline, "an operation stays open"
+            await asyncio.sleep(0.01)
+        return await self.stack(identity)
 
     async def until(self, condition: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
         """Look again and again until the condition holds."""
