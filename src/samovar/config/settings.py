@@ -63,6 +63,12 @@ class EngineSettings:
     lease_seconds: float = option(
         10.0, section="samovar", help="Seconds after which a silent engine's work is taken over"
     )
+    heat_metadata_server_url: str | None = option(
+        None, section="DEFAULT", help="URL of the CloudFormation API that agents in servers ask for metadata"
+    )
+    heat_waitcondition_server_url: str | None = option(
+        None, section="DEFAULT", help="URL that servers signal wait conditions at (…/v1/waitcondition)"
+    )
     template_fetch_timeout: int = option(60, section="DEFAULT", help="Seconds to fetch a template by URL")
     auth_encryption_key: str | None = option(
         None,

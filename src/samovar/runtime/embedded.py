@@ -28,12 +28,12 @@ from samovar.config import Settings
 from samovar.database import Database, DatabaseUnavailable
 from samovar.messaging import LocalBus
 from samovar.orchestration import api as orchestration_api
-from samovar.orchestration import engine
+from samovar.orchestration import cfn, engine
 from samovar.web import Api, Call, Fault, Prefixes, health_routes
 
 log = logging.getLogger(__name__)
 
-SERVICES = ("identity", "image", "network", "compute", "orchestration-api", "engine")
+SERVICES = ("identity", "image", "network", "compute", "orchestration-api", "cloudformation-api", "engine")
 """Services in the order in which they start; they stop in the opposite one."""
 
 ON_THE_HOST = {"network", "compute"}
@@ -44,7 +44,11 @@ ENDPOINTS = {
     "network": ("network", "neutron", "/network", "Networking"),
     "compute": ("compute", "nova", "/compute/v2.1", "Compute"),
     "orchestration-api": ("orchestration", "heat", "/heat-api/v1/%(project_id)s", "Orchestration"),
+    "cloudformation-api": ("cloudformation", "heat-cfn", "/heat-api-cfn/v1", "Orchestration signals"),
 }
+
+INSIDE = "http://169.254.169.254"
+"""Where servers of the local cloud reach all its APIs."""
 
 
 class StartError(Exception):
@@ -69,8 +73,8 @@ class Embedded:
         self._host: HostClient | None = None
         self._services: dict[str, Any] = {}
         self._application: ASGIApp | None = None
-        whole = wanted == set(SERVICES)
-        self._transport: Transport = InProcess(self.application) if whole else Http()
+        self._whole = wanted == set(SERVICES)
+        self._transport: Transport = InProcess(self.application) if self._whole else Http()
 
     async def application(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application of this process."""
@@ -120,7 +124,7 @@ class Embedded:
             nova = compute.Service(database, bus, settings, validator, clouds, self._host, self.application)
             await nova.bootstrap()
             self._services["compute"] = nova
-        if self.wanted & {"orchestration-api", "engine"}:
+        if self.wanted & {"orchestration-api", "cloudformation-api", "engine"}:
             self._orchestrate(first, validator)
         self._application = Prefixes(
             {
@@ -149,7 +153,10 @@ class Embedded:
             endpoint=f"{self.origin}/heat-api",
             cfn_endpoint=f"{self.origin}/heat-api-cfn",
             auth_url=f"{self.origin}/identity/v3",
+            inside_origin=INSIDE if self._whole else "",
         )
+        if "cloudformation-api" in self.wanted:
+            self._services["cloudformation-api"] = cfn.Service(parts)
         if "engine" in self.wanted:
             self._services["engine"] = engine.Service(parts)
         if "orchestration-api" in self.wanted:

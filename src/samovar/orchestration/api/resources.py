@@ -18,6 +18,7 @@ from samovar.orchestration.engine.signals import (
 )
 from samovar.orchestration.engine.store import children, current_rows, list_resources
 from samovar.orchestration.engine.tables import stacks
+from samovar.orchestration.software import server_metadata
 from samovar.web import Api, BadRequest, Call, Forbidden, Reply
 
 from .desk import NULL, STACK, Desk
@@ -140,8 +141,12 @@ class Resources:
         return {"resource": shown}
 
     async def metadata(self, call: Call) -> dict[str, Any]:
-        _, row = await self._row(call)
-        return {"metadata": row.metadata}
+        loaded, row = await self._row(call)
+        notes, project = {**row.data, **row.secrets}, loaded.stack.project_id
+        shown = await self.parts.database.read(
+            lambda c: server_metadata(c, row.metadata, notes, row.physical_id, project)
+        )
+        return {"metadata": shown}
 
     # Acting on one
 

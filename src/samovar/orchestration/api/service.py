@@ -25,6 +25,8 @@ from .preview import Preview
 from .resource_types import ResourceTypes
 from .resources import Resources
 from .rules import DEFAULTS
+from .software_configs import SoftwareConfigs
+from .software_deployments import SoftwareDeployments
 from .stacks import Stacks
 from .template_versions import TemplateVersions
 from .unavailable import Unavailable
@@ -71,6 +73,8 @@ class Service:
         Events(desk).routes(api)
         Outputs(desk).routes(api)
         Actions(desk, stacks).routes(api)
+        SoftwareConfigs(desk).routes(api)
+        SoftwareDeployments(desk).routes(api)
         Unavailable(desk).routes(api)
         stacks.arn_routes(api)
         return api

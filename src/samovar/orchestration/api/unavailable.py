@@ -7,7 +7,7 @@ from typing import Any
 
 from samovar.web import Api, Call, NotSupported
 
-from .desk import PROJECT, STACK, Desk
+from .desk import STACK, Desk
 
 ROUTES = (
     ("POST", f"{STACK}/snapshots", "stacks:snapshot", "Snapshots of stacks"),
@@ -15,26 +15,6 @@ ROUTES = (
     ("GET", f"{STACK}/snapshots/{{snapshot}}", "stacks:show_snapshot", "Snapshots of stacks"),
     ("DELETE", f"{STACK}/snapshots/{{snapshot}}", "stacks:delete_snapshot", "Snapshots of stacks"),
     ("POST", f"{STACK}/snapshots/{{snapshot}}/restore", "stacks:restore_snapshot", "Snapshots of stacks"),
-    ("GET", f"{PROJECT}/software_configs", "software_configs:index", "Software configs"),
-    ("POST", f"{PROJECT}/software_configs", "software_configs:create", "Software configs"),
-    ("GET", f"{PROJECT}/software_configs/{{id}}", "software_configs:show", "Software configs"),
-    ("DELETE", f"{PROJECT}/software_configs/{{id}}", "software_configs:delete", "Software configs"),
-    ("GET", f"{PROJECT}/software_deployments", "software_deployments:index", "Software deployments"),
-    ("POST", f"{PROJECT}/software_deployments", "software_deployments:create", "Software deployments"),
-    ("GET", f"{PROJECT}/software_deployments/{{id}}", "software_deployments:show", "Software deployments"),
-    ("PUT", f"{PROJECT}/software_deployments/{{id}}", "software_deployments:update", "Software deployments"),
-    (
-        "DELETE",
-        f"{PROJECT}/software_deployments/{{id}}",
-        "software_deployments:delete",
-        "Software deployments",
-    ),
-    (
-        "GET",
-        f"{PROJECT}/software_deployments/metadata/{{server}}",
-        "software_deployments:metadata",
-        "Software deployments",
-    ),
 )
 
 

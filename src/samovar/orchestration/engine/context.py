@@ -7,11 +7,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from samovar.clients import Cloud
-from samovar.orchestration.resources.behaviour import ResourceFailed, SignalAddress, StackIdentity
+from samovar.orchestration.resources.behaviour import (
+    ResourceFailed,
+    SignalAddress,
+    SignedAccess,
+    StackIdentity,
+)
 from samovar.orchestration.resources.schema import ResourceType
 
 from .deferred import other_cloud
 from .rows import Resource, physical_name
+from .signed_access import seen_from_servers, signed_access
 
 if TYPE_CHECKING:
     from .loaded import LoadedStack
@@ -107,6 +113,15 @@ class Context:
         if row is not None:
             row.metadata = {}
             await self.run.keep(row)
+
+    async def refresh(self) -> None:
+        await self.run.reload(self.row)
+
+    async def signed_access(self, *, outside: bool = False) -> SignedAccess:
+        return await signed_access(self, outside)
+
+    def seen_from_servers(self, url: str) -> str:
+        return seen_from_servers(self.run.parts, url)
 
     async def signal_address(self) -> SignalAddress:
         if self.run.signal_users is None:

@@ -235,6 +235,9 @@ class LoadedStack:
     async def keep(self, row: Resource) -> None:
         raise RuntimeError(f"resource {row.name} is being read, not worked on")
 
+    async def reload(self, row: Resource) -> None:
+        """Read again what signals may have written; what is only being read is fresh already."""
+
     async def fresh_row_by_reference(self, reference: str) -> Resource | None:
         """The row whose reference is that, as it is stored now."""
         for row in self.current.values():

@@ -30,7 +30,8 @@ class Parts:
     """The database, the bus, the settings, the ways into clouds; handed to whoever does the work.
 
     `endpoint` is the public URL of the native API without version, ``http://127.0.0.1:9090/heat-api``;
-    `cfn_endpoint` that of the CloudFormation API; `auth_url` Identity's as servers are told it.
+    `cfn_endpoint` that of the CloudFormation API; `auth_url` Identity's. `inside_origin`: the scheme and
+    host under which servers of the local cloud reach all of these, ``http://169.254.169.254``.
     """
 
     database: Database
@@ -44,6 +45,7 @@ class Parts:
     endpoint: str = ""
     cfn_endpoint: str = ""
     auth_url: str = ""
+    inside_origin: str = ""
     behaviour_of: Callable[[str], Behaviour] = behaviour_of
     limits: ServiceLimits = field(default_factory=ServiceLimits)
     sandbox: Sandbox | None = None

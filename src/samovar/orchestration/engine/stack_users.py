@@ -46,14 +46,14 @@ class StackUsers:
         token = await parts.cloud_for(credentials).token()
         path = f"{segment(stack.name)}/{stack.id}/resources/{segment(row.name)}"
         return SignalAddress(
-            endpoint=f"{parts.endpoint}/v1/{project}/stacks/{path}/signal",
-            presigned_url="",
+            endpoint=context.seen_from_servers(f"{parts.endpoint}/v1/{project}/stacks/{path}/signal"),
+            presigned_url=(await context.signed_access()).waitcondition_url,
             user_id=user_id,
             user_name=context.physical_name,
             password=password,
             token=token,
             project_id=project,
-            auth_url=parts.auth_url,
+            auth_url=context.seen_from_servers(parts.auth_url),
             domain_id=self._domain,
         )
 

@@ -44,6 +44,12 @@ def find_live_stack(connection: Connection, project_id: str, name: str) -> Stack
     return None if row is None else Stack.of(row)
 
 
+def find_stacks_named(connection: Connection, name: str) -> list[Stack]:
+    """The undeleted stacks of this name in all projects."""
+    query = select(stacks).where(stacks.c.live_name == name)
+    return [Stack.of(row) for row in connection.execute(query).mappings()]
+
+
 def get_operation(connection: Connection, identity: str) -> Operation | None:
     row = connection.execute(_operation, {"wanted": identity}).mappings().first()
     return None if row is None else Operation.of(row)

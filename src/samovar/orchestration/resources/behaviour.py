@@ -148,6 +148,18 @@ class ResourceContext(Protocol):
 
     async def clear_metadata_of(self, reference: str) -> None: ...
 
+    async def refresh(self) -> None:
+        """Read `data` and `metadata` again: signals are taken, and their notes written, elsewhere."""
+
+    async def signed_access(self, *, outside: bool = False) -> SignedAccess:
+        """URLs and keys for this resource alone, made when first asked for.
+
+        `outside`: for a machine that is no server of the cloud.
+        """
+
+    def seen_from_servers(self, url: str) -> str:
+        """A URL of an API as servers of the cloud reach it."""
+
     async def signal_address(self) -> SignalAddress:
         """Where this resource is signalled, with a stack user's credentials made when first asked for."""
 
@@ -166,6 +178,17 @@ class SignalAddress:
     auth_url: str
     region_name: str = ""
     domain_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAccess:
+    """Keys of one resource for the CloudFormation API, and its URLs with their signature."""
+
+    access_key: str
+    secret_key: str
+    signal_url: str  # POST
+    waitcondition_url: str  # PUT
+    metadata_url: str  # DescribeStackResource, signed with the keys
 
 
 class Behaviour:
