@@ -296,6 +296,19 @@ start() {
     status_command
 }
 
+# software_agent FILE: let software deployments be applied, unless the image has an agent of its own.
+software_agent() {
+    if have os-collect-config; then
+        say "this image's os-collect-config applies software deployments"
+    elif have python3; then
+        mkdir -p /usr/lib/samovar
+        cat "$here/files/$1" >/usr/lib/samovar/software-agent
+        (cd / && exec python3 -I /usr/lib/samovar/software-agent) &
+    else
+        warn "software deployments cannot be applied: the image has neither os-collect-config nor python3"
+    fi
+}
+
 # finish MESSAGE-FILE|"" : the last lines of a boot.
 finish() {
     : >"$cloud/instance/boot-finished"

@@ -21,6 +21,7 @@ from samovar.cloud.host.user_data_yaml import UserDataError, load
 __all__ = ["BootPlan", "Instance", "compile_user_data"]
 
 WORDS = Path(__file__).with_name("boot.sh")
+AGENT = Path(__file__).with_name("software_agent.py")
 CFN_PLACE = "/var/lib/cloud/data"
 SCRIPT_TYPES = {"text/x-shellscript", "text/x-shellscript-per-instance", "text/x-shellscript-per-once"}
 UNSUPPORTED = {
@@ -86,6 +87,8 @@ def compile_user_data(user_data: bytes, instance: Instance) -> BootPlan:
     script.word("say", "running 'modules:final'")
     script.word("standing_scripts")
     _scripts(parts, config, script)
+    if any(b'"os-collect-config"' in content for content in script.files.values()):
+        script.word("software_agent", script.file(AGENT.read_bytes()))
     message = scalar(config.get("final_message"))
     script.word("finish", script.file(f"{message}\n".encode()) if message else "")
     steps = script.part()

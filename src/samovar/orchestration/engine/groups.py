@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from samovar.orchestration.resources.registry import canonical_name
 from samovar.orchestration.templates.errors import RequestLimitExceeded
 from samovar.orchestration.templates.values import Value
 
+from .deployment_groups import MEMBERS, deployment_group, deployment_group_attribute
 from .rows import Resource
 from .wanted import Wanted
 
@@ -84,7 +86,7 @@ def _resource_group(
     index_var = values["index_var"]
     new = {name: member(values["resource_def"], index_var, name) for name in names}
     old: Mapping[str, Any] = (child.template.raw.get("resources") if child is not None else None) or {}
-    phases = _batches(new, old, wanted.update_policy, creating=child is None)
+    phases = batches(new, old, wanted.update_policy, creating=child is None)
     return phases, {SKIPPED: ",".join(skipped)}
 
 
@@ -107,7 +109,7 @@ def _skipped(notes: Mapping[str, Any], values: Mapping[str, Any], child: LoadedS
     return list(dict.fromkeys([*before, *(name for name in found if name)]))
 
 
-def _batches(
+def batches(
     new: Mapping[str, Any], old: Mapping[str, Any], policy: Mapping[str, Any], *, creating: bool
 ) -> list[Phase]:
     """The steps by which a group becomes `new`, as its update policy asks."""
@@ -187,11 +189,14 @@ def _resource_chain(
 GROUPS: Mapping[str, Grow] = {
     "OS::Heat::ResourceGroup": _resource_group,
     "OS::Heat::ResourceChain": _resource_chain,
+    **dict.fromkeys(MEMBERS, deployment_group),
 }
 
 
 async def group_attribute(child: LoadedStack, row: Resource, attribute: str, path: Sequence[Value]) -> Value:
     """An attribute of a group, from its members."""
+    if canonical_name(row.definition.get("implementation") or row.type) in MEMBERS:
+        return await deployment_group_attribute(child, attribute, path)
     members = sorted(
         child.current, key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name)
     )

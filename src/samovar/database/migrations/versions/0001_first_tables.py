@@ -853,6 +853,47 @@ def upgrade() -> None:
         batch_op.create_index("ix_orchestration_snapshots_stack_id", ["stack_id"], unique=False)
 
     op.create_table(
+        "orchestration_software_configs",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("group", sa.String(length=255), nullable=False),
+        sa.Column("config", Json(), nullable=True),
+        sa.Column("inputs", Json(), nullable=False),
+        sa.Column("outputs", Json(), nullable=False),
+        sa.Column("options", Json(), nullable=False),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_orchestration_software_configs")),
+    )
+    with op.batch_alter_table("orchestration_software_configs", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_orchestration_software_configs_listing", ["project_id", "created_at", "id"], unique=False
+        )
+
+    op.create_table(
+        "orchestration_software_deployments",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("stack_user_project_id", sa.String(length=64), nullable=True),
+        sa.Column("server_id", sa.String(length=64), nullable=False),
+        sa.Column("config_id", sa.String(length=36), nullable=True),
+        sa.Column("input_values", Json(), nullable=False),
+        sa.Column("output_values", Json(), nullable=False),
+        sa.Column("action", sa.String(length=255), nullable=False),
+        sa.Column("status", sa.String(length=255), nullable=False),
+        sa.Column("status_reason", sa.Text(), nullable=False),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.Column("updated_at", Timestamp(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_orchestration_software_deployments")),
+    )
+    with op.batch_alter_table("orchestration_software_deployments", schema=None) as batch_op:
+        batch_op.create_index("ix_orchestration_software_deployments_config", ["config_id"], unique=False)
+        batch_op.create_index(
+            "ix_orchestration_software_deployments_listing", ["project_id", "server_id"], unique=False
+        )
+        batch_op.create_index("ix_orchestration_software_deployments_server", ["server_id"], unique=False)
+
+    op.create_table(
         "orchestration_stacks",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),

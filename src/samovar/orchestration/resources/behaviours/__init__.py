@@ -8,6 +8,7 @@ from functools import cache
 
 from samovar.orchestration.resources.behaviour import Behaviour
 from samovar.orchestration.resources.behaviours.compute import FLAVOR, KEY_PAIR, SERVER_GROUP
+from samovar.orchestration.resources.behaviours.deployed_server import DeployedServer
 from samovar.orchestration.resources.behaviours.image import WEB_IMAGE
 from samovar.orchestration.resources.behaviours.names import (
     Lookup,
@@ -28,6 +29,16 @@ from samovar.orchestration.resources.behaviours.remote_stack import RemoteStack
 from samovar.orchestration.resources.behaviours.router_interface import RouterInterface
 from samovar.orchestration.resources.behaviours.security_group import SECURITY_GROUP, SECURITY_GROUP_RULE
 from samovar.orchestration.resources.behaviours.server import SERVER
+from samovar.orchestration.resources.behaviours.software_config import (
+    CloudConfig,
+    MultipartMime,
+    SoftwareComponent,
+    SoftwareConfig,
+)
+from samovar.orchestration.resources.behaviours.software_deployment import (
+    SoftwareDeployment,
+    StructuredDeployment,
+)
 from samovar.orchestration.resources.behaviours.unavailable import Unavailable
 from samovar.orchestration.resources.behaviours.values import Placeholder, RandomString, TestResource, Value
 from samovar.orchestration.resources.behaviours.waiting import (
@@ -52,8 +63,16 @@ _BEHAVIOURS: Mapping[str, Behaviour] = {
     "AWS::CloudFormation::WaitCondition": AwsWaitCondition(),
     "AWS::CloudFormation::WaitConditionHandle": PresignedHandle(),
     "OS::Glance::WebImage": WEB_IMAGE,
+    "OS::Heat::CloudConfig": CloudConfig(),
+    "OS::Heat::DeployedServer": DeployedServer(),
+    "OS::Heat::MultipartMime": MultipartMime(),
     "OS::Heat::RandomString": RandomString(),
+    "OS::Heat::SoftwareComponent": SoftwareComponent(),
+    "OS::Heat::SoftwareConfig": SoftwareConfig(),
+    "OS::Heat::SoftwareDeployment": SoftwareDeployment(),
     "OS::Heat::Stack": RemoteStack(),
+    "OS::Heat::StructuredConfig": SoftwareConfig(),
+    "OS::Heat::StructuredDeployment": StructuredDeployment(),
     "OS::Heat::TestResource": TestResource(),
     "OS::Heat::UpdateWaitConditionHandle": PresignedHandle(),
     "OS::Heat::Value": Value(),

@@ -16,6 +16,7 @@ from samovar.orchestration.resources.behaviour import (
     ResourceInError,
     Waiting,
 )
+from samovar.orchestration.resources.behaviours.collect_config import collect_config
 from samovar.orchestration.resources.behaviours.rest import OTHERS, Body, Collection, RestObject, Row
 from samovar.orchestration.resources.behaviours.server_attributes import server_attributes
 from samovar.orchestration.resources.behaviours.server_body import (
@@ -139,6 +140,8 @@ class Server(RestObject):
             await change_interfaces(
                 context, changes.before.get("networks") or [], after.get("networks") or []
             )
+        if changes.has("software_config_transport") and after.get("user_data_format") == "SOFTWARE_CONFIG":
+            await collect_config(context, str(after["software_config_transport"]))
         steps = []
         if changes.has("flavor"):
             steps.append("resize")

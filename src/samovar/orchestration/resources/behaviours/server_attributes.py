@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from samovar.clients import CloudError
 from samovar.orchestration.resources.behaviour import ResourceContext
+from samovar.orchestration.software import COLLECT_KEY
 
 _CONSOLES = {
     "novnc": ("vnc", "novnc"),
@@ -43,7 +45,7 @@ async def server_attributes(
                 answer = await context.cloud.request("compute", "GET", path, microversion="2.26")
                 values[name] = answer.body["tags"]
             case "os_collect_config":
-                values[name] = context.metadata.get("os-collect-config", {})
+                values[name] = json.loads(context.data.get(COLLECT_KEY) or "{}")
             case _:
                 values[name] = shown.get(name)
     return values

@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from samovar.clients import CloudError
 from samovar.orchestration.resources.behaviour import ResourceContext
+from samovar.orchestration.resources.behaviours.collect_config import collect_config
 from samovar.orchestration.resources.behaviours.server_interfaces import requested_networks
+from samovar.orchestration.resources.behaviours.software_config import config_text
 from samovar.orchestration.resources.behaviours.user_data import encoded, user_data
 
 Values = Mapping[str, Any]
@@ -97,17 +98,13 @@ async def server_user_data(context: ResourceContext, values: Values) -> str | No
     """The server's user data; a text that is the id of a software configuration stands for its content."""
     text = str(values.get("user_data") or "")
     form = str(values.get("user_data_format") or "HEAT_CFNTOOLS")
-    if text and "\n" not in text and len(text) == 36:
-        text = await _software_config(context, text)
-    return user_data(text, form, context.metadata)
-
-
-async def _software_config(context: ResourceContext, text: str) -> str:
-    try:
-        answer = await context.cloud.get("orchestration", f"/software_configs/{text}")
-    except (CloudError, LookupError):
-        return text
-    return str(answer["software_config"].get("config") or "")
+    text = await config_text(context, text)
+    metadata = dict(context.metadata)
+    if form == "SOFTWARE_CONFIG":
+        transport = str(values.get("software_config_transport"))
+        metadata["os-collect-config"] = await collect_config(context, transport)
+        metadata.setdefault("deployments", [])
+    return user_data(text, form, metadata)
 
 
 def disk_mappings(values: Values) -> list[dict[str, Any]]:
