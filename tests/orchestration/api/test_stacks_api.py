@@ -242,7 +242,7 @@ async def test_what_the_service_is(heat: Client) -> None:
     path = f"/v1/{PROJECT}/template_versions/heat_template_version.2018-08-31/functions"
     functions = (await heat("GET", path)).json["template_functions"]
     assert "get_attr" in [each["functions"] for each in functions]
-        assert (await heat("GET", f"/v1/{PROJECT}/software_configs")).json == {"software_configs": []}
+    assert (await heat("GET", f"/v1/{PROJECT}/software_configs")).json == {"software_configs": []}
     assert (await heat("GET", "/healthcheck")).text == "OK"
     unknown = await heat("GET", f"/v1/{PROJECT}/nonsense")
     assert unknown.status == 404 and unknown.headers["content-type"].startswith("text/plain")
