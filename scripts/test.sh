@@ -18,11 +18,10 @@ set_clients() {
     fi
 }
 
-missing=""
-for tool in curl ip nsenter; do command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"; done
-case "$missing" in *curl*) apt_install curl ;; esac
-case "$missing" in *ip*) apt_install iproute2 ;; esac
-case "$missing" in *nsenter*) apt_install util-linux ;; esac
+# tool:package — what the tests call beside the program.
+for need in curl:curl ip:iproute2 nsenter:util-linux busybox:busybox-static dropbear:dropbear-bin mkfs.ext4:e2fsprogs; do
+    command -v "${need%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${need%%:*}" ] || apt_install "${need#*:}"
+done
 
 if [ $# -eq 0 ]; then
     set_clients

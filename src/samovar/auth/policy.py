@@ -15,6 +15,8 @@ from .context import Context
 
 IMPLIED = {"admin": ("manager", "member", "reader"), "manager": ("member", "reader"), "member": ("reader",)}
 
+REMEMBERED = 4096
+
 
 class PolicyDenied(PermissionError):
     """The policy does not let this bearer do this."""
@@ -36,9 +38,26 @@ class Policy:
             rules.update(_read(file))
         self._checks = {name: _parser.parse_rule(rule) for name, rule in rules.items()}
         self.rules = rules
+        self._decided: dict[tuple[Any, ...], bool] = {}
 
     def allows(self, rule: str, context: Context, target: Mapping[str, Any] | None = None) -> bool:
         """Whether the policy lets the bearer do `rule` to `target`. An unknown rule allows nobody."""
+        # A decision is a function of the rule, the bearer's scope and roles, and the target.
+        key = (
+            *(rule, context.roles, context.user_id, context.project_id, context.domain_id, context.system),
+            *(context.user_domain_id, context.project_domain_id, tuple((target or {}).items())),
+        )
+        try:
+            known = self._decided.get(key)
+        except TypeError:  # a target with lists in it
+            return self._decide(rule, context, target)
+        if known is None:
+            if len(self._decided) >= REMEMBERED:
+                self._decided.clear()
+            known = self._decided[key] = self._decide(rule, context, target)
+        return known
+
+    def _decide(self, rule: str, context: Context, target: Mapping[str, Any] | None) -> bool:
         check = self._checks.get(rule) or self._checks.get("default")
         if check is None:
             return False

@@ -134,7 +134,7 @@ async def test_processes_left_by_scripts_go_on_and_end_with_the_server(here: Mac
 async def test_a_key_opens_the_server(here: Machine, tmp_path: Path) -> None:
     client, maker = shutil.which("dbclient"), shutil.which("dropbearkey")
     if client is None or maker is None:
-        pytest.skip("this machine has no dropbear")
+        pytest.fail("this machine has no dropbear; ./samovar test installs it")
     key = tmp_path / "key"
     made = await asyncio.to_thread(
         subprocess.run, [maker, "-t", "ed25519", "-f", str(key)], check=True, capture_output=True, text=True

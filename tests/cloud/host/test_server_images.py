@@ -42,7 +42,7 @@ def file_system_disk(directory: Path) -> Path:
     """An ext4 file system of busybox."""
     program = shutil.which("mkfs.ext4")
     if program is None:
-        pytest.skip("this machine has no mkfs.ext4")
+        pytest.fail("this machine has no mkfs.ext4; ./samovar test installs it")
     busybox_archive(directory)
     disk = directory / "ext4.raw"
     with disk.open("wb") as file:

@@ -44,7 +44,7 @@ def whole_number(name: str, value: Any, default: int | None = None) -> int | Non
 
 def instant(moment: datetime.datetime | None) -> str | None:
     """YYYY-MM-DDThh:mm:ssZ."""
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if moment is None else moment.isoformat()[:19] + "Z"
 
 
 def sort_direction(call: Call, default: str) -> str:
