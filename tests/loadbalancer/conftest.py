@@ -8,7 +8,7 @@ import pytest
 
 from samovar.auth import Context, InvalidToken
 from samovar.clients import Cloud, InProcess, TokenCredentials
-from samovar.cloud import network
+from samovar.cloud import key_manager, network
 from samovar.config import LoadBalancerSettings, Settings
 from samovar.database import Database
 from samovar.loadbalancer import load_tree, operations
@@ -192,6 +192,7 @@ async def cloud(database, tmp_path, options):
         {
             "identity": identity(),
             "network": network.Service(database, bus, settings, tokens).api().asgi(),
+            "key-manager": key_manager.Service(database, settings, tokens).api().asgi(),
             "load-balancer": service.asgi(),
         },
         identity(),

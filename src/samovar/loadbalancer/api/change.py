@@ -149,6 +149,8 @@ class Change:
         """A new row of the tree, PENDING_CREATE; its id."""
         identity = str(values.pop("id", None) or new_id())
         given = values.pop("tags", [])
+        # What comes in one request is listed in the order in which it was given.
+        self.now += datetime.timedelta(microseconds=1)
         row = {
             "id": identity,
             "project_id": lb["project_id"],
