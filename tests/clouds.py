@@ -177,7 +177,6 @@ def left_behind(before: dict[str, set[str]], seconds: float = 5.0) -> dict[str, 
     while True:
         now = machine()
         left = {kind: now[kind] - before[kind] for kind in now if now[kind] - before[kind]}
-        left.pop("mounts", None) if left.get("mounts") == {"/run/netns"} else None
         if not left or time.monotonic() > deadline:
             return left
         time.sleep(0.05)

@@ -91,6 +91,14 @@ class Namespaces:
         finally:
             os.close(lock)
 
+    def leave(self) -> None:
+        """Undo `prepare` when nobody has a namespace there any more: the machine is as it was."""
+        with contextlib.suppress(OSError, HostError):
+            if not any(self.directory.iterdir()):
+                if _is_mount(self.directory):
+                    _check(_libc.umount2(str(self.directory).encode(), 0), f"unmount {self.directory}")
+                self.directory.rmdir()
+
     def path(self, name: str) -> Path:
         return self.directory / name
 
@@ -107,6 +115,8 @@ class Namespaces:
         """
         if self.alive(name):
             return False
+        if not self.directory.exists() or not _is_mount(self.directory):
+            self.prepare()  # another cloud was the last to leave
         path = f"{self.directory}/{name}"
         (self.registry / name).touch()
         with contextlib.suppress(FileNotFoundError):

@@ -113,3 +113,4 @@ class Networking:
         self._routers = Routers(self._host)
         for name in self._host.namespaces.registered():
             self._host.namespaces.remove(name)
+        self._host.namespaces.leave()
