@@ -15,6 +15,7 @@ from .settings import write
 __all__ = ["Keepalived"]
 
 PAUSE = 0.5
+NOTIFY = '#!/bin/sh\nprintf %s "$2" >"$1.new" && mv "$1.new" "$1"\n'
 
 
 class Keepalived:
@@ -27,6 +28,7 @@ class Keepalived:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.RLock()
         self._stopping = False
+        write(directory / "vrrp-notify", NOTIFY, 0o700)
 
     @property
     def wanted(self) -> bool:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration: read once into typed objects that are passed down."""
 
+from .amphora import AmphoraSettings
 from .loadbalancer import LoadBalancerSettings
 from .options import OptionsError, Section, read_files
 from .settings import (
@@ -14,6 +15,7 @@ from .settings import (
 )
 
 __all__ = [
+    "AmphoraSettings",
     "ApiSettings",
     "DatabaseSettings",
     "EngineSettings",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .amphora import AmphoraSettings
 from .loadbalancer import LoadBalancerSettings
 from .options import fill, option, read_files
 
@@ -88,6 +89,7 @@ class Settings:
     network: NetworkSettings = field(default_factory=NetworkSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
     loadbalancer: LoadBalancerSettings = field(default_factory=LoadBalancerSettings)
+    amphora: AmphoraSettings = field(default_factory=AmphoraSettings)
     policy_file: Path | None = None
 
     @property
@@ -108,5 +110,6 @@ def load(state_dir: Path, files: Iterable[Path] = ()) -> Settings:
         network=fill(NetworkSettings, sections),
         engine=fill(EngineSettings, sections),
         loadbalancer=fill(LoadBalancerSettings, sections),
+        amphora=fill(AmphoraSettings, sections),
         policy_file=Path(policy[-1]) if policy else None,
     )

@@ -15,6 +15,7 @@ import hmac
 import os
 import secrets
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 from .authority import Authority, AuthorityError, expires_at
@@ -29,27 +30,28 @@ RENEW_CLIENT_BEFORE = datetime.timedelta(days=30)
 class Store:
     """Files of `directory`: server-ca, client-ca, client.pem, heartbeat.key; made when first needed.
 
-    `server_ca` and the others name an operator's own files instead.
+    `server_ca` gives the operator's own authority, if any; the others name the operator's own files.
     """
 
     def __init__(
         self,
         directory: Path,
         *,
-        server_ca: Authority | None = None,
+        server_ca: Callable[[], Authority | None] = lambda: None,
         client_ca: Path | None = None,
         client_cert: Path | None = None,
         heartbeat_key: str | None = None,
     ) -> None:
         self.directory = directory
-        self._server_ca = server_ca
+        self._own_server_ca = server_ca
+        self._server_ca: Authority | None = None
         self._client_ca_file, self._client_cert = client_ca, client_cert
         self._heartbeat_key = heartbeat_key
 
     @property
     def server_ca(self) -> Authority:
         if self._server_ca is None:
-            self._server_ca = Authority.kept(self.directory, "server-ca")
+            self._server_ca = self._own_server_ca() or Authority.kept(self.directory, "server-ca")
         return self._server_ca
 
     def client_ca_pem(self) -> str:

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent in an amphora, as its controller speaks to it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+
+__all__ = ["Agent", "AgentRefused", "AgentUnreachable", "Agents"]
+
+FIRST_TRY, SLOWER = 0.15, 1.5
+
+
+class AgentUnreachable(Exception):
+    """The agent does not answer; says where and for how long it was tried."""
+
+
+class AgentRefused(Exception):
+    """The agent answered that it cannot; in its words."""
+
+
+class Agents:
+    """Connections to agents, kept open between requests. `context`: see `authorities.Store`."""
+
+    def __init__(self, context: Callable[[], ssl.SSLContext], port: int, *, connect: float, read: float) -> None:
+        self._make_context, self.port = context, port
+        self._connect, self._read = connect, read
+        self._session: aiohttp.ClientSession | None = None
+
+    def of(self, amphora_id: str, address: str) -> Agent:
+        return Agent(self, amphora_id, address)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def send(
+        self, amphora_id: str, url: str, method: str, json: Any, connect: float | None
+    ) -> tuple[int, Any]:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(ssl=self._make_context(), keepalive_timeout=60)
+            self._session = aiohttp.ClientSession(connector=connector)
+        timeout = aiohttp.ClientTimeout(total=self._read, sock_connect=connect or self._connect)
+        # The certificate must be this amphora's, not merely any amphora's.
+        request = self._session.request(method, url, json=json, server_hostname=amphora_id, timeout=timeout)
+        async with request as answer:
+            return answer.status, await answer.json()
+
+
+class Agent:
+    """One amphora's agent, reached at `address`."""
+
+    def __init__(self, agents: Agents, amphora_id: str, address: str) -> None:
+        self._agents, self.amphora_id, self.address = agents, amphora_id, address
+        host = f"[{address}]" if ":" in address else address
+        self._url = f"https://{host}:{agents.port}"
+
+    async def wait(self, seconds: float, pause: float) -> None:
+        """Until it answers. Raises AgentUnreachable after `seconds`."""
+        began, current, last = time.monotonic(), FIRST_TRY, ""
+        while time.monotonic() - began < seconds:
+            try:
+                async with asyncio.timeout(max(current * 4, 1.0)):
+                    await self._agents.send(self.amphora_id, f"{self._url}/", "GET", None, current)
+                return
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                last = str(error)
+                await asyncio.sleep(min(0.02 if current < pause else pause, pause))
+                current = min(current * SLOWER, 2.0)
+        raise AgentUnreachable(
+            f"The agent of amphora {self.amphora_id} did not answer at {self.address}:{self._agents.port} "
+            f"within {seconds:.0f} seconds ({last or 'no answer'}); its console log says how far it came."
+        )
+
+    async def get(self, path: str) -> Any:
+        return await self._ask("GET", path, None)
+
+    async def put(self, path: str, body: Any) -> Any:
+        return await self._ask("PUT", path, body)
+
+    async def _ask(self, method: str, path: str, body: Any) -> Any:
+        try:
+            status, answer = await self._agents.send(self.amphora_id, self._url + path, method, body, None)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise AgentUnreachable(
+                f"The agent of amphora {self.amphora_id} does not answer at {self.address}: {error or 'timeout'}"
+            ) from error
+        if status >= 400:
+            said = answer.get("error", answer) if isinstance(answer, dict) else answer
+            raise AgentRefused(f"Amphora {self.amphora_id}: {said}")
+        return answer

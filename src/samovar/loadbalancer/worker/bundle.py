@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an amphora is born with: the agent as one file, its certificates and keys, and what starts it."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+__all__ = ["agent_archive", "user_data"]
+
+AGENT = "/usr/local/lib/samovar-amphora/agent.pyz"
+SETTINGS = "/etc/samovar-amphora"
+START = "/var/lib/cloud/scripts/per-boot/samovar-amphora"
+# On systemd a unit, elsewhere a loop; either way the agent is back when it dies.
+START_SCRIPT = f"""\
+#!/bin/sh
+{{ echo '0 2147483647' >/proc/sys/net/ipv4/ping_group_range; }} 2>/dev/null || :
+if [ -d /run/systemd/system ]; then
+    exec systemd-run --unit=samovar-amphora --property=Restart=always --property=RestartSec=1 \\
+        python3 -I {AGENT} {SETTINGS}/agent.json
+fi
+command -v python3 >/dev/null || {{ echo 'amphora: the image has no python3' >&2; exit 1; }}
+mkdir /run/samovar-amphora-started 2>/dev/null || exit 0
+setsid sh -c 'while :; do python3 -I {AGENT} {SETTINGS}/agent.json; sleep 0.2; done' \\
+    >/dev/console 2>&1 </dev/null &
+"""
+
+
+@functools.cache
+def agent_archive() -> bytes:
+    """The package samovar_amphora as a zip that Python runs; the same bytes for the same source."""
+    source = Path(__file__).resolve().parents[3] / "samovar_amphora"
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        _add(archive, "__main__.py", b"from samovar_amphora.__main__ import main\nraise SystemExit(main())\n")
+        for path in sorted(source.glob("*.py")):
+            _add(archive, f"samovar_amphora/{path.name}", path.read_bytes())
+    return out.getvalue()
+
+
+def user_data(settings: dict[str, Any], server_pem: str, client_ca: str) -> bytes:
+    """Cloud-config that makes a server an amphora. `settings` become agent.json."""
+    files = [
+        (AGENT, agent_archive(), "0644"),
+        (f"{SETTINGS}/agent.json", json.dumps(settings).encode(), "0600"),
+        (f"{SETTINGS}/server.pem", server_pem.encode(), "0600"),
+        (f"{SETTINGS}/client-ca.pem", client_ca.encode(), "0600"),
+        (START, START_SCRIPT.encode(), "0755"),
+    ]
+    config = {"write_files": [_file(*one) for one in files], "runcmd": [[START]]}
+    return b"#cloud-config\n" + json.dumps(config).encode() + b"\n"
+
+
+def _file(path: str, content: bytes, mode: str) -> dict[str, str]:
+    packed = content if path == AGENT else _gzip(content)
+    encoding = "b64" if path == AGENT else "gz+b64"
+    return {
+        "path": path,
+        "permissions": mode,
+        "owner": "root:root",
+        "encoding": encoding,
+        "content": base64.b64encode(packed).decode(),
+    }
+
+
+def _gzip(content: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return packer.compress(content) + packer.flush()
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    entry = zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0))
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    archive.writestr(entry, content)

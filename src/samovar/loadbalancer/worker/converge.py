@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Making a tree true: the amphorae that should be, with the configuration that they should have.
+
+    expected rows ─ servers and ports ─ agents answer ─ what is going goes ─ addresses ─ configuration ─ VRRP
+
+Creating, changing and failing over are this one walk: it finds what is there and does what is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from samovar.clients import Cloud
+from samovar.config import AmphoraSettings
+from samovar.database import Database
+
+from ..haproxy import DIRECTORY, Peer, Place, Rendered, blame, difference, render, without
+from ..operations import Operation
+from ..tree import Tree
+from .agent import Agent, AgentRefused
+from .amphorae import Amphorae, Standing
+from .groups import Groups
+from .materials import Materials, fetch
+from .rows import Amphora, amphorae_of, drop, expected, note
+from .vrrp import PRIORITIES, ROUTER_ID, render_vrrp
+
+__all__ = ["Converger", "roles_of"]
+
+log = logging.getLogger(__name__)
+MOST_BLAMED = 20
+MANAGEMENT_TABLE, VIP_TABLE = 1, 2
+
+
+def roles_of(tree: Tree) -> tuple[str, ...]:
+    return ("MASTER", "BACKUP") if tree.topology == "ACTIVE_STANDBY" else ("STANDALONE",)
+
+
+class Converger:
+    def __init__(self, database: Database, cloud: Cloud, settings: AmphoraSettings, amphorae: Amphorae) -> None:
+        self._database, self._cloud, self._settings = database, cloud, settings
+        self.amphorae, self.groups = amphorae, Groups(cloud)
+
+    async def converge(self, operation: Operation, tree: Tree) -> dict[str, str]:
+        """Make `tree` true; what could not be carried: object id → why. Raises what the cloud or an agent
+        said when the amphorae cannot be brought there at all."""
+        roles = roles_of(tree)
+        for row in await self._database.read(lambda c: amphorae_of(c, tree.id)):
+            if not row.going and await self.amphorae.lost(row):
+                await self._note(row.id, status="PENDING_DELETE")
+        rows = await self._database.write(lambda c: expected(c, operation, roles))
+        groups, subnets = await asyncio.gather(self.groups.ensure(tree), self._subnets(tree))
+        standing = await asyncio.gather(
+            *(self.amphorae.ensure(row, tree, groups, list(subnets)) for row in rows)
+        )
+        for one in standing:
+            await self._note(one.row.id, **one.noted)
+        agents = await asyncio.gather(*(self.amphorae.wait(one) for one in standing))
+        await self.clear(tree.id)
+        materials = await fetch(self._cloud, tree)
+        known = await self._known_subnets(standing, subnets)
+        results = await asyncio.gather(
+            *(
+                self._bring(agent, one, standing, tree, materials, known)
+                for agent, one in zip(agents, standing, strict=True)
+            )
+        )
+        for one in standing:
+            await self._note(
+                one.row.id,
+                status="ALLOCATED",
+                vrrp_interface="eth1",
+                vrrp_id=ROUTER_ID,
+                vrrp_priority=PRIORITIES.get(one.row.role or ""),
+            )
+        return {identity: reason for found in results for identity, reason in found.items()}
+
+    async def clear(self, lb_id: str) -> None:
+        """Remove every amphora of the load balancer that is going."""
+        for row in await self._database.read(lambda c: amphorae_of(c, lb_id)):
+            if row.going:
+                await self.remove(row)
+
+    async def remove(self, row: Amphora) -> None:
+        await self.amphorae.remove(row)
+        await self._database.write(lambda c: drop(c, row.id))
+
+    async def _note(self, amphora_id: str, **values: Any) -> None:
+        await self._database.write(lambda c: note(c, amphora_id, **values))
+
+    async def _subnets(self, tree: Tree) -> dict[str, Mapping[str, Any]]:
+        """The subnets of members that are on other networks than the VIP."""
+        named = {member.subnet_id for pool in tree.pools for member in pool.members if member.subnet_id}
+        found: dict[str, Mapping[str, Any]] = {}
+        for subnet_id in sorted(named - {vip.subnet_id for vip in tree.vips}):
+            subnet = (await self._cloud.get("network", f"/v2.0/subnets/{subnet_id}"))["subnet"]
+            if subnet["network_id"] != tree.vip.network_id:
+                found[subnet_id] = subnet
+        return found
+
+    async def _known_subnets(
+        self, standing: Sequence[Standing], found: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, Mapping[str, Any]]:
+        known = dict(found)
+        wanted = {
+            fixed["subnet_id"] for one in standing for port in (one.management, one.vip) for fixed in port["fixed_ips"]
+        }
+        for subnet_id in sorted(wanted - known.keys()):
+            known[subnet_id] = (await self._cloud.get("network", f"/v2.0/subnets/{subnet_id}"))["subnet"]
+        return known
+
+    async def _bring(
+        self,
+        agent: Agent,
+        one: Standing,
+        all_standing: Sequence[Standing],
+        tree: Tree,
+        materials: Materials,
+        subnets: Mapping[str, Mapping[str, Any]],
+    ) -> dict[str, str]:
+        """Bring one amphora to `tree`."""
+        pair = len(all_standing) > 1
+        vips = [vip.address for vip in tree.vips]
+        interfaces = [
+            interface(one.management, subnets, MANAGEMENT_TABLE, [], moving=False),
+            interface(one.vip, subnets, VIP_TABLE, vips, moving=pair),
+            *(
+                interface(port, subnets, VIP_TABLE + 1 + number, [], moving=False)
+                for number, port in enumerate(one.members.values())
+            ),
+        ]
+        names = (await self._plug(agent, {"interfaces": interfaces}))["interfaces"]
+        place = self._place(one, all_standing, materials)
+        broken = await self._configure(agent, tree, place, materials)
+        text = ""
+        if pair:
+            text = render_vrrp(
+                interface=names[one.vip["mac_address"].lower()],
+                own=one.own_address() or one.own_address(6) or "",
+                peers=[
+                    other.own_address() or other.own_address(6) or ""
+                    for other in all_standing
+                    if other is not one
+                ],
+                vips=vips,
+                role=one.row.role or "BACKUP",
+                advert=self._settings.vrrp_advert_int,
+                directory=DIRECTORY,
+            )
+        await agent.put("/1/keepalived", {"text": text})
+        return broken
+
+    async def _plug(self, agent: Agent, wanted: Mapping[str, Any]) -> Any:
+        """A port that was attached just now may take a moment to be there."""
+        for _ in range(50):
+            try:
+                return await agent.put("/1/network", wanted)
+            except AgentRefused as error:
+                if "no interface" not in str(error):
+                    raise
+                await asyncio.sleep(0.1)
+        return await agent.put("/1/network", wanted)
+
+    def _place(self, one: Standing, all_standing: Sequence[Standing], materials: Materials) -> Place:
+        sources = {version: address for version in (4, 6) if (address := one.own_address(version))}
+        own = one.own_address() or one.own_address(6)
+        pair = len(all_standing) > 1 and own is not None
+        return Place(
+            files=materials.names,
+            sources=sources,
+            subnet_sources={subnet: port["fixed_ips"][0]["ip_address"] for subnet, port in one.members.items()},
+            own=Peer(one.row.server_name, own) if pair and own else None,
+            peers=tuple(
+                Peer(other.row.server_name, address)
+                for other in all_standing
+                if other is not one and (address := other.own_address() or other.own_address(6))
+            ),
+            nonlocal_bind=pair,
+            default_connection_limit=self._settings.default_connection_limit,
+        )
+
+    async def _configure(self, agent: Agent, tree: Tree, place: Place, materials: Materials) -> dict[str, str]:
+        """Let HAProxy do what `tree` says; without the objects that only HAProxy finds fault with."""
+        blamed: dict[str, str] = {}
+        running, status = await asyncio.gather(agent.get("/1/configuration"), agent.get("/1/status"))
+        held = status["certificates"]
+        for _ in range(MOST_BLAMED):
+            rendered = render(tree, place)
+            try:
+                await self._push(agent, rendered, materials, running, held)
+                return {**rendered.broken, **blamed, **self._unread(tree, materials)}
+            except AgentRefused as error:
+                guilty = blame(tree, rendered.text, str(error))
+                if guilty is None:
+                    raise
+                blamed[guilty] = f"HAProxy does not accept it: {_words(str(error))}"
+                tree = without(tree, guilty)
+        raise AgentRefused("HAProxy finds fault with too much of this load balancer.")
+
+    async def _push(
+        self,
+        agent: Agent,
+        rendered: Rendered,
+        materials: Materials,
+        running: Mapping[str, str],
+        held: Mapping[str, str],
+    ) -> None:
+        wanted = {**rendered.files, **materials.contents}
+        files = {
+            name: content
+            for name, content in wanted.items()
+            if held.get(name) != hashlib.sha256(content.encode()).hexdigest()
+        }
+        for name in [name for name in files if name in materials.contents and name in held]:
+            await agent.put(f"/1/certificates/{name}", {"pem": files.pop(name)})
+        found = difference(running["text"], rendered.text)
+        body = {
+            "text": rendered.text,
+            "files": files,
+            "keep": sorted(wanted),
+            "base": running["digest"],
+            "commands": [] if found.reload else list(found.commands),
+            "optional": list(found.optional),
+        }
+        answer = await agent.put("/1/configuration", body)
+        log.info("amphora %s: %s", agent.amphora_id, answer["how"])
+
+    @staticmethod
+    def _unread(tree: Tree, materials: Materials) -> dict[str, str]:
+        """Listeners and pools whose certificates could not be read, with the reason."""
+        reasons = {}
+        for holder in (*tree.listeners, *tree.pools):
+            refs = [] if holder.tls is None else [holder.tls.certificate, *getattr(holder.tls, "sni", ())]
+            for ref in refs:
+                if ref in materials.unread:
+                    reasons[holder.id] = f"The certificate {ref} cannot be used: {materials.unread[ref]}."
+        return reasons
+
+
+def interface(
+    port: Mapping[str, Any],
+    subnets: Mapping[str, Mapping[str, Any]],
+    table: int,
+    vips: Sequence[str],
+    *,
+    moving: bool,
+) -> dict[str, Any]:
+    """An interface as the agent is told it."""
+    known = [(fixed["ip_address"], subnets[fixed["subnet_id"]]) for fixed in port["fixed_ips"]]
+    return {
+        "mac": port["mac_address"],
+        "addresses": [f"{address}/{subnet['cidr'].rpartition('/')[2]}" for address, subnet in known],
+        "vips": [] if moving else list(vips),
+        "moving": moving,
+        "moving_vips": list(vips) if moving else [],
+        "gateways": [subnet["gateway_ip"] for _, subnet in known if subnet["gateway_ip"]],
+        "routes": [
+            {"destination": route["destination"], "nexthop": route["nexthop"]}
+            for _, subnet in known
+            for route in subnet.get("host_routes", ())
+        ],
+        "table": table,
+    }
+
+
+def _words(complaint: str) -> str:
+    """HAProxy's reason without the path of its file."""
+    return complaint.rpartition("] : ")[2].strip()[:500] or complaint[:500]
+
+
