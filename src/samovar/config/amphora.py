@@ -88,5 +88,8 @@ class AmphoraSettings:
     cert_interval: float = _keeping(3600.0, "Seconds between two looks for old certificates")
     cert_expiry_buffer: int = _keeping(1_209_600, "Seconds before its end that a certificate is renewed")
     management_cidr: str = option(
-        "198.18.0.0/16", section="samovar", name="lb_mgmt_cidr", help="Addresses of the lb-mgmt-net that is made"
+        "198.18.0.0/16",
+        section="samovar",
+        name="lb_mgmt_cidr",
+        help="Addresses of the lb-mgmt-net that is made",
     )

@@ -26,6 +26,8 @@ from samovar.cloud import compute, identity, image, network
 from samovar.cloud.host import HostClient, HostError
 from samovar.config import Settings
 from samovar.database import Database, DatabaseUnavailable
+from samovar.loadbalancer import api as loadbalancer_api
+from samovar.loadbalancer import worker as loadbalancer_worker
 from samovar.messaging import LocalBus
 from samovar.orchestration import api as orchestration_api
 from samovar.orchestration import cfn, engine
@@ -33,7 +35,11 @@ from samovar.web import Api, Call, Fault, Prefixes, health_routes
 
 log = logging.getLogger(__name__)
 
-SERVICES = ("identity", "image", "network", "compute", "orchestration-api", "cloudformation-api", "engine")
+SERVICES = (
+    *("identity", "image", "network", "compute"),
+    *("orchestration-api", "cloudformation-api", "engine"),
+    *("loadbalancer-api", "loadbalancer-worker"),
+)
 """Services in the order in which they start; they stop in the opposite one."""
 
 ON_THE_HOST = {"network", "compute"}
@@ -45,6 +51,7 @@ ENDPOINTS = {
     "compute": ("compute", "nova", "/compute/v2.1", "Compute"),
     "orchestration-api": ("orchestration", "heat", "/heat-api/v1/%(project_id)s", "Orchestration"),
     "cloudformation-api": ("cloudformation", "heat-cfn", "/heat-api-cfn/v1", "Orchestration signals"),
+    "loadbalancer-api": ("load-balancer", "octavia", "/load-balancer", "Load balancing"),
 }
 
 INSIDE = "http://169.254.169.254"
@@ -126,6 +133,7 @@ class Embedded:
             self._services["compute"] = nova
         if self.wanted & {"orchestration-api", "cloudformation-api", "engine"}:
             self._orchestrate(first, validator)
+        self._balance(validator)
         self._application = Prefixes(
             {
                 ENDPOINTS[name][2].split("/")[1]: _application(self._services[name])
@@ -163,6 +171,16 @@ class Embedded:
             self._services["orchestration-api"] = orchestration_api.Service(
                 parts, validator, policy_file=self.settings.policy_file
             )
+
+    def _balance(self, validator: TokenValidator) -> None:
+        database, bus, settings = self.database, self._bus, self.settings
+        if "loadbalancer-api" in self.wanted:
+            self._services["loadbalancer-api"] = loadbalancer_api.Service(
+                database, bus, settings, validator, own=self._service_user("octavia"), caller=self._caller
+            )
+        if "loadbalancer-worker" in self.wanted:
+            own = self._service_user("octavia")
+            self._services["loadbalancer-worker"] = loadbalancer_worker.Service(database, bus, settings, own)
 
     async def start(self) -> None:
         """Start every service, one after the other."""

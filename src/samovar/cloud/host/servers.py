@@ -229,6 +229,8 @@ class Servers:
         await self._ensure_namespace(server_id)
         state.warnings = list(await asyncio.to_thread(_prepare, files, spec, state.warnings))
         groups = self._limit(spec)
+        if spec.capabilities and not state.mode:  # over a network namespace of the host's, not of its own
+            state.mode, state.reason = "plain", "its flavor gives it capabilities of its own"
         files.save_state(state)
         request = {
             "directory": str(files.directory),

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pure: which object HAProxy complains about, and the tree without it.
 
-What HAProxy alone can judge (a regular expression, a list of ciphers) must not keep the rest from being carried.
+What HAProxy alone can judge (a regular expression, a list of ciphers) must not stop the
+rest.
 """
 
 from __future__ import annotations

@@ -27,7 +27,9 @@ class AgentRefused(Exception):
 class Agents:
     """Connections to agents, kept open between requests. `context`: see `authorities.Store`."""
 
-    def __init__(self, context: Callable[[], ssl.SSLContext], port: int, *, connect: float, read: float) -> None:
+    def __init__(
+        self, context: Callable[[], ssl.SSLContext], port: int, *, connect: float, read: float
+    ) -> None:
         self._make_context, self.port = context, port
         self._connect, self._read = connect, read
         self._session: aiohttp.ClientSession | None = None
@@ -89,7 +91,8 @@ class Agent:
             status, answer = await self._agents.send(self.amphora_id, self._url + path, method, body, None)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise AgentUnreachable(
-                f"The agent of amphora {self.amphora_id} does not answer at {self.address}: {error or 'timeout'}"
+                f"The agent of amphora {self.amphora_id} does not answer at {self.address}: "
+                f"{error or 'timeout'}"
             ) from error
         if status >= 400:
             said = answer.get("error", answer) if isinstance(answer, dict) else answer

@@ -61,7 +61,12 @@ class Amphorae:
     """Makes and removes amphorae with the service's own rights."""
 
     def __init__(
-        self, cloud: Cloud, settings: AmphoraSettings, surroundings: Surroundings, store: Store, agents: Agents
+        self,
+        cloud: Cloud,
+        settings: AmphoraSettings,
+        surroundings: Surroundings,
+        store: Store,
+        agents: Agents,
     ) -> None:
         self._cloud, self._settings = cloud, settings
         self._surroundings, self._store, self._agents = surroundings, store, agents
@@ -76,7 +81,9 @@ class Amphorae:
         server = await self._get("compute", f"/servers/{row.compute_id}", "server")
         return server is None or server["status"] in ("ERROR", "DELETED")
 
-    async def ensure(self, row: Amphora, tree: Tree, groups: Sequence[str], subnets: Sequence[str]) -> Standing:
+    async def ensure(
+        self, row: Amphora, tree: Tree, groups: Sequence[str], subnets: Sequence[str]
+    ) -> Standing:
         """The amphora with its server and ports; `subnets` are those of members that the VIP's network is
         not. Raises CloudError, Lacking."""
         management = await self._surroundings.management()
@@ -271,7 +278,9 @@ class Amphorae:
                 "port_id": port["id"],
                 "description": "The way of the load balancing controller to an amphora",
             }
-            made = await self._cloud.request("network", "POST", "/v2.0/floatingips", json={"floatingip": body})
+            made = await self._cloud.request(
+                "network", "POST", "/v2.0/floatingips", json={"floatingip": body}
+            )
             found = [made.body["floatingip"]]
         return str(found[0]["floating_ip_address"])
 
@@ -309,5 +318,3 @@ def _vip_port(tree: Tree, groups: Sequence[str]) -> dict[str, Any]:
     if subnets:
         wanted["fixed_ips"] = [{"subnet_id": subnet} for subnet in dict.fromkeys(subnets)]
     return wanted
-
-

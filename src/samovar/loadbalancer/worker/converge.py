@@ -40,7 +40,9 @@ def roles_of(tree: Tree) -> tuple[str, ...]:
 
 
 class Converger:
-    def __init__(self, database: Database, cloud: Cloud, settings: AmphoraSettings, amphorae: Amphorae) -> None:
+    def __init__(
+        self, database: Database, cloud: Cloud, settings: AmphoraSettings, amphorae: Amphorae
+    ) -> None:
         self._database, self._cloud, self._settings = database, cloud, settings
         self.amphorae, self.groups = amphorae, Groups(cloud)
 
@@ -106,7 +108,10 @@ class Converger:
     ) -> dict[str, Mapping[str, Any]]:
         known = dict(found)
         wanted = {
-            fixed["subnet_id"] for one in standing for port in (one.management, one.vip) for fixed in port["fixed_ips"]
+            fixed["subnet_id"]
+            for one in standing
+            for port in (one.management, one.vip)
+            for fixed in port["fixed_ips"]
         }
         for subnet_id in sorted(wanted - known.keys()):
             known[subnet_id] = (await self._cloud.get("network", f"/v2.0/subnets/{subnet_id}"))["subnet"]
@@ -171,7 +176,9 @@ class Converger:
         return Place(
             files=materials.names,
             sources=sources,
-            subnet_sources={subnet: port["fixed_ips"][0]["ip_address"] for subnet, port in one.members.items()},
+            subnet_sources={
+                subnet: port["fixed_ips"][0]["ip_address"] for subnet, port in one.members.items()
+            },
             own=Peer(one.row.server_name, own) if pair and own else None,
             peers=tuple(
                 Peer(other.row.server_name, address)
@@ -182,7 +189,9 @@ class Converger:
             default_connection_limit=self._settings.default_connection_limit,
         )
 
-    async def _configure(self, agent: Agent, tree: Tree, place: Place, materials: Materials) -> dict[str, str]:
+    async def _configure(
+        self, agent: Agent, tree: Tree, place: Place, materials: Materials
+    ) -> dict[str, str]:
         """Let HAProxy do what `tree` says; without the objects that only HAProxy finds fault with."""
         blamed: dict[str, str] = {}
         running, status = await asyncio.gather(agent.get("/1/configuration"), agent.get("/1/status"))
@@ -232,11 +241,12 @@ class Converger:
     def _unread(tree: Tree, materials: Materials) -> dict[str, str]:
         """Listeners and pools whose certificates could not be read, with the reason."""
         reasons = {}
-        for holder in (*tree.listeners, *tree.pools):
-            refs = [] if holder.tls is None else [holder.tls.certificate, *getattr(holder.tls, "sni", ())]
+        named = [(one.id, (one.tls.certificate, *one.tls.sni)) for one in tree.listeners if one.tls]
+        named += [(one.id, (one.tls.certificate,)) for one in tree.pools if one.tls]
+        for identity, refs in named:
             for ref in refs:
-                if ref in materials.unread:
-                    reasons[holder.id] = f"The certificate {ref} cannot be used: {materials.unread[ref]}."
+                if ref is not None and ref in materials.unread:
+                    reasons[identity] = f"The certificate {ref} cannot be used: {materials.unread[ref]}."
         return reasons
 
 
@@ -269,5 +279,3 @@ def interface(
 def _words(complaint: str) -> str:
     """HAProxy's reason without the path of its file."""
     return complaint.rpartition("] : ")[2].strip()[:500] or complaint[:500]
-
-

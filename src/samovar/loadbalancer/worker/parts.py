@@ -30,14 +30,16 @@ class Parts:
         given = settings.amphora
         store = Store(
             settings.state_dir / "loadbalancer",
-            server_ca=lambda: Authority.read(
-                Path(given.ca_certificate),
-                Path(given.ca_private_key),
-                given.ca_private_key_passphrase,
-                digest=given.signing_digest,
-            )
-            if given.ca_certificate
-            else None,
+            server_ca=lambda: (
+                Authority.read(
+                    Path(given.ca_certificate),
+                    Path(given.ca_private_key),
+                    given.ca_private_key_passphrase,
+                    digest=given.signing_digest,
+                )
+                if given.ca_certificate
+                else None
+            ),
             client_ca=Path(given.client_ca) if given.client_ca else None,
             client_cert=Path(given.client_cert) if given.client_cert else None,
             heartbeat_key=given.heartbeat_key,

@@ -66,7 +66,7 @@ def expected(connection: Connection, operation: Operation, roles: tuple[str, ...
     present = amphorae_of(connection, operation.load_balancer_id)
     staying = {one.role: one for one in present if not one.going}
     for one in present:
-        if not one.going and staying.get(one.role) is not one or one.role not in roles:
+        if (not one.going and staying.get(one.role) is not one) or one.role not in roles:
             note(connection, one.id, status=GOING)
     for role in roles:
         if role not in staying:

@@ -18,11 +18,11 @@ from samovar.messaging import Bus, Subscription
 
 from .. import operations
 from ..authorities import AuthorityError
-from .parts import Parts
 from ..operations import Operation
 from ..tree import Tree, load_tree
 from .agent import AgentRefused, AgentUnreachable
 from .converge import Converger
+from .parts import Parts
 from .rows import Amphora, amphora, amphorae_of, note
 from .surroundings import Lacking
 
@@ -104,9 +104,7 @@ class Service:
             await self._attempt(operation)
         except asyncio.CancelledError:
             with contextlib.suppress(Exception):
-                await asyncio.shield(
-                    self._database.write(lambda c: operations.give_back(c, operation))
-                )
+                await asyncio.shield(self._database.write(lambda c: operations.give_back(c, operation)))
             raise
         except LeaseLost:
             log.info("operation %s is another worker's now", operation.id)
@@ -128,9 +126,18 @@ class Service:
             try:
                 await act(operation)
                 return
-            except (CloudError, ServiceNotInCatalog, Lacking, AgentRefused, AuthorityError, *PASSING) as error:
+            except (
+                CloudError,
+                ServiceNotInCatalog,
+                Lacking,
+                AgentRefused,
+                AuthorityError,
+                *PASSING,
+            ) as error:
                 self._parts.surroundings.forget()
-                passing = isinstance(error, PASSING) or (isinstance(error, CloudError) and error.status >= 500)
+                passing = isinstance(error, PASSING) or (
+                    isinstance(error, CloudError) and error.status >= 500
+                )
                 if not passing or attempt == ATTEMPTS:
                     await self._failed(operation, str(error) or type(error).__name__)
                     return

@@ -3,9 +3,9 @@
 
     lb-mgmt-net ── lb-mgmt-router ── external network ── the host, where the controllers are
 
-On the network that is made here an amphora gets a floating IP, by which the host reaches it; its heartbeats go to
-the external network's gateway, which is the host itself. With `amp_boot_network_list` the operator sees to it
-that controllers and amphorae reach each other.
+On the network that is made here an amphora gets a floating IP, by which the host reaches it; its heartbeats
+go to the external network's gateway, which is the host itself. With `amp_boot_network_list`
+the operator sees to it that controllers and amphorae reach each other.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class Surroundings:
         found = (await self.cloud.get("image", "/v2/images", query=query))["images"]
         if not found:
             what = f"with the tag {tag}" if tag else f"named {IMAGE}"
-            raise Lacking(f"There is no image {what} for amphorae; [controller_worker] amp_image_tag names one.")
+            raise Lacking(
+                f"There is no image {what} for amphorae; [controller_worker] amp_image_tag names one."
+            )
         return str(found[0]["id"])
 
     async def flavor(self) -> str:
@@ -105,9 +107,7 @@ class Surroundings:
         if named:
             network = (await self.cloud.get("network", f"/v2.0/networks/{named[0]}"))["network"]
             groups = tuple(self.settings.amp_secgroup_list) or (await self._group(),)
-            return Management(
-                network["id"], network["subnets"][0], groups, None, self._controllers(None)
-            )
+            return Management(network["id"], network["subnets"][0], groups, None, self._controllers(None))
         external, gateway = await self.external()
         network_id = await self._one("networks", {"name": NETWORK})
         subnet_id = await self._one(
@@ -122,9 +122,7 @@ class Surroundings:
         if not any(port["network_id"] == network_id for port in legs["ports"]):
             way = f"/v2.0/routers/{router_id}/add_router_interface"
             await self.cloud.request("network", "PUT", way, json={"subnet_id": subnet_id})
-        return Management(
-            network_id, subnet_id, (await self._group(),), external, self._controllers(gateway)
-        )
+        return Management(network_id, subnet_id, (await self._group(),), external, self._controllers(gateway))
 
     async def external(self) -> tuple[str, str]:
         """The external network and its gateway. Raises Lacking."""

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from samovar.cloud.compute.metadata.documents import Facts, meta_data, network_data
 from samovar.cloud.compute.metadata.userdata import decoded
 from samovar.cloud.host.specs import FileSpec, ServerSpec
+
+CAPABILITIES = "samovar:capabilities"
 
 
 def server_spec(facts: Facts, image: str, *, running: bool = True) -> ServerSpec:
@@ -33,8 +36,16 @@ def server_spec(facts: Facts, image: str, *, running: bool = True) -> ServerSpec
             FileSpec(path=each["path"], content=decoded(each["contents"])) for each in server.personality
         ),
         nameservers=nameservers(facts),
+        capabilities=capabilities(server.flavor),
         running=running,
     )
+
+
+def capabilities(flavor: Mapping[str, Any]) -> tuple[str, ...]:
+    """What servers of the flavor may do beyond others: its extra spec ``samovar:capabilities``, which only an
+    administrator can set. Amphorae change their own network."""
+    named = str((flavor.get("extra_specs") or {}).get(CAPABILITIES, ""))
+    return tuple(name.strip() for name in named.split(",") if name.strip())
 
 
 def nameservers(facts: Facts) -> tuple[str, ...]:
