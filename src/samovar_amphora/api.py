@@ -27,6 +27,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from .haproxy import Refused
+from .keepalived import KeepalivedMissing
 from .network import NetworkFailure
 from .runtime import RuntimeFailure
 
@@ -130,7 +131,7 @@ class Handler(BaseHTTPRequestHandler):
             return 200, route(body, rest)
         except (KeyError, ValueError, TypeError) as error:
             return 400, {"error": f"The request cannot be understood: {error}"}
-        except (Refused, RuntimeFailure, NetworkFailure) as error:
+        except (Refused, RuntimeFailure, NetworkFailure, KeepalivedMissing) as error:
             return 409, {"error": str(error)}
         except Exception as error:
             log.exception("%s %s", method, self.path)

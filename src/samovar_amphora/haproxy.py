@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -112,6 +113,8 @@ class Haproxy:
         """Raises Refused with HAProxy's reasons unless it accepts `text`."""
         candidate = self.directory / "candidate.cfg"
         write(candidate, text)
+        if shutil.which(self.program) is None:
+            raise Refused("HAProxy is missing in the image of this amphora: apt-get install haproxy.")
         ran = subprocess.run([self.program, "-c", "-f", str(candidate)], capture_output=True, check=False)
         if ran.returncode:
             lines = (ran.stderr + ran.stdout).decode(errors="replace").splitlines()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -12,10 +13,14 @@ from pathlib import Path
 
 from .settings import write
 
-__all__ = ["Keepalived"]
+__all__ = ["Keepalived", "KeepalivedMissing"]
 
 PAUSE = 0.5
 NOTIFY = '#!/bin/sh\nprintf %s "$2" >"$1.new" && mv "$1.new" "$1"\n'
+
+
+class KeepalivedMissing(Exception):
+    """Two amphorae cannot share a VIP without it."""
 
 
 class Keepalived:
@@ -66,6 +71,10 @@ class Keepalived:
                 self.configuration.unlink(missing_ok=True)
                 self._stop()
                 return True
+            if shutil.which(self.program) is None:
+                raise KeepalivedMissing(
+                    "keepalived is missing in the image of this amphora: apt-get install keepalived."
+                )
             write(self.configuration, text)
             if self.running:
                 assert self._process is not None
