@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from samovar.auth import PolicyDenied
+from samovar.orchestration.engine.groups import GROUPS
+from samovar.orchestration.resources.behaviours import is_available
 from samovar.orchestration.resources.constraints import Constraint
 from samovar.orchestration.resources.registry import every_type, find_type
 from samovar.orchestration.resources.schema import (
@@ -62,7 +64,11 @@ class ResourceTypes:
         found = []
         for declared in every_type():
             support = declared.support
-            if declared.hidden or (status is not None and support.status != status):
+            if (
+                declared.hidden
+                or not can_be_made(declared)
+                or (status is not None and support.status != status)
+            ):
                 continue
             if version is not None and support.version != version:
                 continue
@@ -119,6 +125,11 @@ class ResourceTypes:
         if kind not in ("cfn", "hot"):
             raise BadRequest(f'Template type is not supported: "{kind}".', type="HTTPBadRequest")
         return template_of(self._declared(call), hot=kind == "hot")
+
+
+def can_be_made(declared: ResourceType) -> bool:
+    """Whether a stack can have resources of the type: others are not listed, though their schema is shown."""
+    return declared.name in GROUPS if declared.nested_stack else is_available(declared.name)
 
 
 def property_shown(declared: Property) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from samovar.orchestration.resources.traits import DeclaredTraits
 
 from .events import STATE_CHANGED, resource_event
 from .failures import StepFailed, step_failed
+from .hooks import pause_at_hook
 from .kinds import Kind
 from .loaded import NeedsAttribute
 from .lookups import look_up_names, needs_look_up
@@ -94,6 +95,35 @@ class Converge:
     # Applying
 
     def _apply(self, name: str) -> Work | None:
+        before, after = self._hooks(name)
+        if before is not None or after is not None:
+            return self._apply_with_hooks(name, before, after)
+        return self._apply_now(name)
+
+    def _hooks(self, name: str) -> tuple[str | None, str | None]:
+        """The hooks at which applying a resource stops, before and after."""
+        row, action = self.run.current[name], self.run.operation.action
+        made = row.never_made or row.state == ("CREATE", IN_PROGRESS)
+        verb = (
+            "create" if made and action == "CREATE" else "update" if not made and action == "UPDATE" else ""
+        )
+        registry = self.run.texts.environment.registry
+        before, after = (
+            hook if verb and registry.has_hook(name, hook) else None
+            for hook in (f"pre-{verb}", f"post-{verb}")
+        )
+        return before, after
+
+    async def _apply_with_hooks(self, name: str, before: str | None, after: str | None) -> None:
+        if before is not None:
+            await pause_at_hook(self.run, self.run.current[name], before)
+        work = self._apply_now(name)
+        if work is not None:
+            await work
+        if after is not None:
+            await pause_at_hook(self.run, self.run.current[name], after)
+
+    def _apply_now(self, name: str) -> Work | None:
         try:
             wanted = evaluate(self.run, name)
             return self._decide(wanted)
@@ -305,7 +335,13 @@ class Converge:
             if self.run.current.get(row.name) is row:
                 del self.run.current[row.name]
             return None
+        if self.removing and self.run.texts.environment.registry.has_hook(row.name, "pre-delete"):
+            return self._delete_after_hook(row)
         return self.steps.delete(row)
+
+    async def _delete_after_hook(self, row: Resource) -> None:
+        await pause_at_hook(self.run, row, "pre-delete")
+        await self.steps.delete(row)
 
 
 class _OneResource(Desired):

@@ -105,7 +105,7 @@ class Execution:
             pursuit.cancel()
             return
         # What waits for a nested stack, or waits long, is taken over by the newer operation where it stands.
-        run.leave_waits_of_children()
+        run.leave_waits_of_others()
         await asyncio.sleep(GRACE_SECONDS)
         pursuit.cancel()
 

@@ -17,6 +17,7 @@ from samovar.database import utcnow
 from samovar.orchestration.resources.behaviour import ResourceFailed
 
 from .events import insert_events, resource_event
+from .hooks import clear_hook
 from .loaded import LoadedStack
 from .requests import SIGNALS_TOPIC, ActionNotAllowed
 from .rows import CHECK, COMPLETE, FAILED, IN_PROGRESS, Resource
@@ -54,11 +55,9 @@ class SignalledStack(LoadedStack):
 
 def refuse_signal(loaded: LoadedStack, row: Resource, details: Any) -> None:
     """Raise ActionNotAllowed for a resource that takes no signals, or not now."""
+    if _hook_of(details) is not None:
+        return
     declared = loaded.kind_of_row(row).declared
-    if isinstance(details, dict) and "unset_hook" in details:
-        raise ActionNotAllowed(
-            f'The hook "{details["unset_hook"]}" is not set on {row.name}.', "InvalidBreakPointHook"
-        )
     if "signal" not in declared.handlers and not declared.signal_responder:
         raise ActionNotAllowed(
             f"The {row.type} resource does not support the action signal.", "ResourceActionNotSupported"
@@ -72,8 +71,14 @@ def refuse_signal(loaded: LoadedStack, row: Resource, details: Any) -> None:
 async def take_signal(loaded: SignalledStack, row: Resource, details: Any) -> None:
     """Let the resource's behaviour take the signal; write its event; wake what waits for it.
 
-    A signal that the behaviour refuses is lost, as Heat's are; the log tells.
+    A signal that the behaviour refuses is lost, as Heat's are; the log tells. One that clears a hook is
+    for the engine, whatever the type. Raises ActionNotAllowed for a hook that is not set.
     """
+    hook = _hook_of(details)
+    if hook is not None:
+        await loaded.parts.database.write(lambda c: clear_hook(c, loaded.parts.vault, row.id, hook))
+        await loaded.parts.bus.announce(SIGNALS_TOPIC, row.id)
+        return
     declared = loaded.kind_of_row(row).declared
     behaviour = loaded.behaviour(declared)
     for _ in range(TRIES):
@@ -96,6 +101,10 @@ async def take_signal(loaded: SignalledStack, row: Resource, details: Any) -> No
     event = resource_event(row, action="SIGNAL", status=row.status, reason=f"Signal: {reason}")
     await loaded.parts.database.write(lambda c: insert_events(c, [event]))
     await loaded.parts.bus.announce(SIGNALS_TOPIC, row.id)
+
+
+def _hook_of(details: Any) -> Any:
+    return details.get("unset_hook") if isinstance(details, dict) else None
 
 
 def _stored(connection: Connection, row_id: str) -> RowMapping | None:

@@ -46,6 +46,7 @@ class StackRun(LoadedStack):
         self.operation, self.scribe = operation, scribe
         self.abort_reason: str | None = None
         self.unsupported_checks = False
+        self.paused: set[str] = set()  # rows that wait for a hook
         self._wakes: dict[str, asyncio.Event] = {}
         self._waiters: dict[str, asyncio.Task[Any]] = {}
 
@@ -69,11 +70,11 @@ class StackRun(LoadedStack):
             fresh = resource_of(found, self.parts.vault)
             row.metadata, row.data, row.secrets = fresh.metadata, fresh.data, fresh.secrets
 
-    def leave_waits_of_children(self) -> None:
-        """Break off the waits for nested stacks; the operation that comes next goes on with them."""
+    def leave_waits_of_others(self) -> None:
+        """Break off the waits for nested stacks and hooks; the operation that comes next goes on with them."""
         for row_id, task in tuple(self._waiters.items()):
             row = self.rows.get(row_id)
-            if row is not None and self.kind_of_row(row).nested:
+            if row is not None and (row_id in self.paused or self.kind_of_row(row).nested):
                 task.cancel()
 
     # Waking what waits

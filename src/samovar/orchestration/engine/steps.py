@@ -18,6 +18,7 @@ from samovar.orchestration.resources.behaviour import Changes, ResourceGone, Res
 from .context import Context
 from .events import STATE_CHANGED, cut, resource_event
 from .failures import StepFailed, TimedOut, step_failed
+from .hooks import pause_at_hook
 from .pursuit import Fatal
 from .rows import COMPLETE, FAILED, IN_PROGRESS, Resource
 from .scribe import LeaseLost
@@ -182,6 +183,8 @@ class Steps:
             await self._delete_user(row)
         row.status, row.status_reason, row.waiting = COMPLETE, STATE_CHANGED, None
         self.scribe.event(resource_event(row))
+        if self.run.operation.action == "DELETE":
+            await pause_at_hook(self.run, row, "post-delete")
         done = self.scribe.delete(row)
         self.run.rows.pop(row.id, None)
         if self.run.current.get(row.name) is row:
