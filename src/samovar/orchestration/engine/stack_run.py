@@ -71,7 +71,7 @@ class StackRun(LoadedStack):
             row.metadata, row.data, row.secrets = fresh.metadata, fresh.data, fresh.secrets
 
     def leave_waits_of_others(self) -> None:
-        """Break off the waits for nested stacks and hooks; the operation that comes next goes on with them."""
+        """Break off the waits for nested stacks and hooks; the next operation goes on with them."""
         for row_id, task in tuple(self._waiters.items()):
             row = self.rows.get(row_id)
             if row is not None and (row_id in self.paused or self.kind_of_row(row).nested):
