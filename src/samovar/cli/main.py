@@ -47,6 +47,12 @@ def parser() -> argparse.ArgumentParser:
     stack.add_argument("-P", "--parameter", action="append", default=[], metavar="NAME=VALUE")
     stack.add_argument("-e", "--environment", action="append", default=[], type=Path, metavar="FILE")
 
+    stack.add_argument(
+        "--private-urls",
+        action="store_true",
+        help="fetch what templates name by URL from private addresses, too",
+    )
+
     top = argparse.ArgumentParser(
         prog="samovar",
         description="Heat's templates and Octavia's load balancers, with a small cloud of their own.",
@@ -62,7 +68,11 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--name", metavar="STACK", help="name of the stack (default: the file's name)")
     up.add_argument("--rollback", action="store_true", help="undo a create or update that fails")
     up.add_argument("--timeout", type=int, metavar="MINUTES", help="give the stack this long")
+    up.add_argument("--drift", action="store_true", help="mend what the cloud has otherwise than was made")
     up.add_argument("--detach", action="store_true", help="do not wait for the stack")
+    up.add_argument(
+        "--plan", metavar="HASH", help="apply only the plan that 'samovar plan --json' gave this hash"
+    )
     _listening(up)
 
     down = command("down", "stop the cloud; its state is kept")
@@ -87,6 +97,18 @@ def parser() -> argparse.ArgumentParser:
     plan = command("plan", "what 'up' would change, and why", stack)
     plan.add_argument("template", type=Path, metavar="TEMPLATE")
     plan.add_argument("--name", metavar="STACK", help="name of the stack (default: the file's name)")
+
+    plan.add_argument(
+        "--format",
+        choices=["text", "json", "mermaid", "dot", "svg"],
+        default="text",
+        help="how to show it (default: text)",
+    )
+    plan.add_argument(
+        "--drift", action="store_true", help="look at what the cloud has now, not only at the records"
+    )
+    plan.add_argument("--unchanged", action="store_true", help="show in the text what stays as it is, too")
+    plan.epilog = "Exit status: 0, nothing to do; 2, there are changes; 1, there can be no plan."
 
     database = command("db", "look after the database")
     database.add_argument("action", choices=["upgrade", "version"])

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -12,9 +12,20 @@ from samovar.clients import Cloud, CloudError, CloudUnreachable, Http, PasswordC
 from .main import CommandError
 from .state_directory import Running, StateDirectory
 
+if TYPE_CHECKING:
+    from .template_files import Package
+
 DOMAIN = "default"
 PROJECT = "samovar"
 USER = "samovar"
+
+
+class Refused(CommandError):
+    """The API refused; `kind` is the name that it gives to the reason."""
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 def passwords(state: StateDirectory) -> dict[str, str]:
@@ -63,12 +74,17 @@ class Orchestration:
     async def __aexit__(self, *_: object) -> None:
         await self._cloud.transport.close()
 
-    async def ask(self, method: str, path: str, *, json: Any = None, query: Any = None) -> Any:
-        """The decoded body of the answer. Raises CommandError with the cloud's words."""
+    async def ask(
+        self, method: str, path: str, *, json: Any = None, query: Any = None, package: Package | None = None
+    ) -> Any:
+        """The decoded body of the answer. Raises CommandError with the cloud's words.
+
+        Where what is refused is the template in `package`, the findings are printed with their lines.
+        """
         try:
             answer = await self._cloud.request("orchestration", method, path, json=json, query=query)
         except CloudError as error:
-            raise CommandError(error.message) from error
+            raise _refused(error, package) from error
         except CloudUnreachable as error:
             raise CommandError(f"the cloud does not answer: {error}") from error
         return answer.body
@@ -86,3 +102,16 @@ class Orchestration:
             raise CommandError(error.message) from error
         found: dict[str, Any] = answer.body["stack"]
         return found
+
+
+def _refused(error: CloudError, package: Package | None) -> Refused:
+    told = error.body.get("error") if isinstance(error.body, dict) else None
+    kind = str(told.get("type", "")) if isinstance(told, dict) else ""
+    if package is not None:
+        from .findings import refusal, tell
+
+        findings = refusal(package, told)
+        if findings is not None:
+            tell(package, findings)
+            return Refused("the cloud refuses this template", kind)
+    return Refused(error.message, kind)

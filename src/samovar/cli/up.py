@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """samovar up: the cloud runs, and the template is real.
 
-start the cloud ─▶ clouds.yaml ─▶ read template, environments, files
-                                   └▶ create or update the stack ─▶ progress ─▶ outputs
+read template, environments, files ─▶ check ─▶ start the cloud ─▶ clouds.yaml
+               └▶ plan ─▶ create or update the stack, just as planned ─▶ progress ─▶ outputs
 """
 
 from __future__ import annotations
@@ -18,17 +18,24 @@ from typing import Any
 from samovar.clients import segment
 
 from . import clouds_file, daemon
+from .findings import Checked
 from .main import CommandError
-from .session import PROJECT, USER, Orchestration, cloud_entry, passwords
+from .session import PROJECT, USER, Orchestration, Refused, cloud_entry, passwords
 from .state_directory import Running, StateDirectory
 from .template_files import Package, read_package
 
 
 def run(options: argparse.Namespace) -> int:
     began = time.monotonic()
-    package = (
-        read_package(options.template, options.environment, options.parameter) if options.template else None
-    )
+    package = None
+    if options.template:
+        package = read_package(
+            options.template, options.environment, options.parameter, private_urls=options.private_urls
+        )
+        checked = Checked(package)
+        checked.tell()
+        if checked.findings.errors:
+            return 1
     name = stack_name(options) if package else ""
     state = StateDirectory(options.state_dir)
     running, started = daemon.ensure(state, options)
@@ -73,20 +80,35 @@ def write_clouds(state: StateDirectory, running: Running) -> None:
 async def _apply(
     options: argparse.Namespace, state: StateDirectory, running: Running, package: Package, name: str
 ) -> int:
+    from .plan import ask_plan
     from .progress import follow
 
     async with Orchestration(state, running) as api:
+        planned = await ask_plan(api, package, name, drift=options.drift)
+        if not options.json:
+            print(planned["text"].rstrip("\n").rpartition("\n")[2])
         existing = await api.stack(name)
-        body = package.request(disable_rollback=not options.rollback, timeout_mins=options.timeout)
-        if existing is None:
-            created = await api.ask("POST", "/stacks", json={**body, "stack_name": name})
-            identity = f"{segment(name)}/{created['stack']['id']}"
-            after = None
-        else:
-            identity = f"{segment(name)}/{existing['id']}"
-            newest = await api.ask("GET", f"/stacks/{identity}/events", query={"limit": 1})
-            after = newest["events"][0]["id"] if newest["events"] else None
-            await api.ask("PUT", f"/stacks/{identity}", json=body)
+        body = package.request(
+            disable_rollback=not options.rollback,
+            timeout_mins=options.timeout,
+            plan_hash=options.plan or planned["hash"],
+            converge=True if options.drift and existing else None,
+        )
+        identity = f"{segment(name)}/{existing['id']}" if existing else ""
+        after = None
+        try:
+            if existing is None:
+                body["stack_name"] = name
+                created = await api.ask("POST", "/stacks", json=body, package=package)
+                identity = f"{segment(name)}/{created['stack']['id']}"
+            else:
+                newest = await api.ask("GET", f"/stacks/{identity}/events", query={"limit": 1})
+                after = newest["events"][0]["id"] if newest["events"] else None
+                await api.ask("PUT", f"/stacks/{identity}", json=body, package=package)
+        except Refused as error:
+            if error.kind != "PlanChanged":
+                raise
+            raise CommandError(f"nothing was done. {error}") from error
         if options.detach:
             _print_detached(options, name)
             return 0
@@ -101,6 +123,7 @@ async def _apply(
                     "stack": {"name": name, "id": stack["id"]},
                     "status": stack["stack_status"],
                     "reason": stack["stack_status_reason"],
+                    "plan": {"hash": planned["hash"], "summary": planned["plan"]["summary"]},
                     "outputs": outputs,
                 }
             )

@@ -71,6 +71,9 @@ class EngineSettings:
         None, section="DEFAULT", help="URL that servers signal wait conditions at (…/v1/waitcondition)"
     )
     template_fetch_timeout: int = option(60, section="DEFAULT", help="Seconds to fetch a template by URL")
+    template_fetch_private: bool = option(
+        False, section="samovar", help="Fetch templates from private addresses, too"
+    )
     auth_encryption_key: str | None = option(
         None,
         section="DEFAULT",

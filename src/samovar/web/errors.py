@@ -19,7 +19,7 @@ class Fault(Exception):
     """An answer with an error status.
 
     `type` is the API's own name of the error (for instance ``NetworkNotFound``); `title` the short
-    reason, the standard phrase of the status when empty.
+    reason, the standard phrase of the status when empty; `details` what programs may read besides.
     """
 
     status = 500
@@ -32,6 +32,7 @@ class Fault(Exception):
         type: str = "",
         title: str = "",
         headers: Mapping[str, str] | None = None,
+        details: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -39,6 +40,7 @@ class Fault(Exception):
         self.type = type or self.__class__.__name__
         self.title = title or TITLES.get(self.status, "Error")
         self.headers = dict(headers or {})
+        self.details = dict(details or {})
 
 
 class BadRequest(Fault):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from samovar.clients import Cloud
-from samovar.diagnostics import Diagnostics
+from samovar.diagnostics import Diagnostics, Place
 from samovar.orchestration.engine.definitions import Definition
 from samovar.orchestration.engine.parts import Parts
 from samovar.orchestration.engine.texts import limits_of
@@ -35,11 +35,12 @@ from samovar.orchestration.templates import (
     raise_errors,
     resolve,
 )
+from samovar.orchestration.templates.nodes import Path
 from samovar.orchestration.templates.surroundings import Surroundings
 from samovar.orchestration.templates.validation import validate
 from samovar.web import BadRequest
 
-from .fetching import fetch_template
+from .fetching import fetch_implementations, fetch_template
 from .values import truth, whole_number
 
 MAX_TAG = 80
@@ -56,6 +57,12 @@ class Draft:
     parameters: Parameters
     identity: StackIdentity
     findings: Diagnostics = field(default_factory=Diagnostics)
+
+    def place_of(self, path: Path) -> Place | None:
+        """Where a value stands: that of a parameter in the environment file that gives it."""
+        if len(path) == 2 and path[0] == "parameters" and path[1] in self.environment.places:
+            return self.environment.places[str(path[1])]
+        return self.template.places.of(path)
 
     def definition(self) -> Definition:
         return Definition(
@@ -79,41 +86,44 @@ class DraftReader:
         """Raises TemplateError with all findings, BadRequest."""
         given = body.get("template")
         if given is None and body.get("template_url"):
-            settings = self.parts.settings.engine
-            given = await fetch_template(
-                str(body["template_url"]), settings.max_template_size, settings.template_fetch_timeout
-            )
+            given = await fetch_template(str(body["template_url"]), self.parts.settings.engine)
         if given is None:
             raise BadRequest("No template specified: give template or template_url.", type="HTTPBadRequest")
         if not isinstance(given, str | dict):
             raise BadRequest("The template must be an object or text.", type="HTTPBadRequest")
-        return await asyncio.to_thread(self._read, given, body, identity, values_needed)
+        draft = await asyncio.to_thread(self._read, given, body, identity)
+        draft.files |= await fetch_implementations(
+            draft.template, draft.environment, draft.files, self.parts.settings.engine
+        )
+        return await asyncio.to_thread(self._check, draft, values_needed)
 
-    def _read(
-        self, given: Any, body: Mapping[str, Any], identity: StackIdentity, values_needed: bool
-    ) -> Draft:
+    def _read(self, given: Any, body: Mapping[str, Any], identity: StackIdentity) -> Draft:
         files = _texts(body.get("files"), "files")
-        limits = limits_of(self.parts)
-        template, findings = parse(given, "template", limits)
+        template, findings = parse(given, "template", limits_of(self.parts))
         if template is None:
             raise_errors(findings)
             raise BadRequest("The template cannot be read.", type="StackValidationFailed")
         environment = self._environment(body, template, files, findings)
+        return Draft(given, template, environment, files, Parameters({}), identity, findings)
+
+    def _check(self, draft: Draft, values_needed: bool) -> Draft:
+        """Complete a draft that was read. Raises TemplateError with all findings."""
+        template, environment, identity = draft.template, draft.environment, draft.identity
         settings = self.parts.settings.engine
         around = Surroundings(
             types=KnownTypes(),
-            files=files,
+            files=draft.files,
             sandbox=self.sandbox,
             identity=identity,
-            limits=limits,
+            limits=limits_of(self.parts),
             values_needed=values_needed,
             outputs_may_fail=True,
             nesting=settings.max_nested_stack_depth,
             resources=settings.max_resources_per_stack,
         )
-        findings.extend(validate(template, environment, around))
-        raise_errors(findings)
-        parameters, _ = build_parameters(
+        draft.findings.extend(validate(template, environment, around))
+        raise_errors(draft.findings)
+        draft.parameters, _ = build_parameters(
             template,
             environment.parameters,
             environment.parameter_defaults,
@@ -121,7 +131,7 @@ class DraftReader:
             self.sandbox,
             missing_allowed=not values_needed,
         )
-        return Draft(given, template, environment, files, parameters, identity, findings)
+        return draft
 
     def _environment(
         self, body: Mapping[str, Any], template: Template, files: Mapping[str, str], findings: Diagnostics
@@ -156,7 +166,7 @@ class DraftReader:
         for name, constraint, value in draft.parameters.custom_checks():
             pending.append(PendingLookup(("parameters", name), constraint.name, value))
         if pending:
-            findings.extend(await missing_objects(pending, Lookup(cloud), draft.template.places.of))
+            findings.extend(await missing_objects(pending, Lookup(cloud), draft.place_of))
         raise_errors(findings)
 
     def _pending(self, draft: Draft) -> tuple[list[PendingLookup], dict[str, ResourceType]]:

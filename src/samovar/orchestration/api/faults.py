@@ -37,7 +37,7 @@ def render_fault(fault: Fault, _call: Call) -> tuple[Any, Mapping[str, str]]:
         status, kind = 400, "RequestLimitExceeded"
         fault.status = 400
         explanation = EXPLANATIONS[400]
-    error = {"type": kind, "traceback": None, "message": fault.message}
+    error = {"type": kind, "traceback": None, "message": fault.message, **fault.details}
     return {"code": status, "title": fault.title, "explanation": explanation, "error": error}, {}
 
 
@@ -48,7 +48,8 @@ def not_found(what: str, name: str) -> NotFound:
 def fault_of(error: Exception) -> Fault | None:
     """The refusal that an exception of the rooms below means; None for an error of our own."""
     if isinstance(error, TemplateError):
-        return BadRequest(findings_told(error), type=error.type)
+        findings = [found.as_dict() for found in error.diagnostics.errors[:MOST_FINDINGS]]
+        return BadRequest(findings_told(error), type=error.type, details={"diagnostics": findings})
     if isinstance(error, StackExists):
         return Conflict(str(error), type="StackExists")
     if isinstance(error, StackGone):

@@ -1,40 +1,64 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Templates by URL: http and https only, bounded in size and time."""
+"""Templates by URL: that of a request, and those that implement resources and did not come as files."""
 
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from samovar.config.settings import EngineSettings
+from samovar.orchestration.templates import Environment, Template, is_template_name, parse
+from samovar.orchestration.templates.limits import Limits
 from samovar.web import BadRequest
+from samovar.web.public_urls import FetchFailed, fetch_text
+
+MOST_URLS = 50
 
 
-async def fetch_template(url: str, most: int, seconds: float) -> str:
-    """The text at `url`, at most `most` bytes. Raises BadRequest."""
-    import aiohttp
-
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise BadRequest(f"Invalid URL scheme of {url}; http and https are possible.", type="HTTPBadRequest")
+async def fetch_template(url: str, settings: EngineSettings) -> str:
+    """The text at `url`. Raises BadRequest."""
     try:
-        async with (
-            asyncio.timeout(seconds),
-            aiohttp.ClientSession() as session,
-            session.get(url, max_redirects=5) as answer,
-        ):
-            if answer.status >= 400:
-                raise BadRequest(
-                    f"Failed to retrieve the template {url}: HTTP {answer.status}.", type="HTTPBadRequest"
-                )
-            text = b""
-            async for chunk in answer.content.iter_chunked(65536):
-                text += chunk
-                if len(text) > most:
-                    raise BadRequest(
-                        f"The template {url} is larger than {most} bytes.", type="RequestLimitExceeded"
-                    )
-            return text.decode("utf-8")
-    except (aiohttp.ClientError, TimeoutError, OSError, UnicodeDecodeError) as error:
-        reason = str(error) or f"no answer within {seconds:g} s"
-        raise BadRequest(
-            f"Failed to retrieve the template {url}: {reason}.", type="HTTPBadRequest"
-        ) from error
+        return await fetch_text(
+            url,
+            most=settings.max_template_size,
+            seconds=settings.template_fetch_timeout,
+            private=settings.template_fetch_private,
+        )
+    except FetchFailed as error:
+        raise BadRequest(f"Failed to retrieve the template {error}.", type="HTTPBadRequest") from error
+
+
+async def fetch_implementations(
+    template: Template, environment: Environment, files: Mapping[str, str], settings: EngineSettings
+) -> dict[str, str]:
+    """The texts of the templates that are named by URL and are not among the files. Raises BadRequest."""
+    fetched: dict[str, str] = {}
+    todo = [*_urls_of(template), *(name for name in environment.registry.template_names() if _is_url(name))]
+    limits = Limits(characters=settings.max_template_size)
+    seen = set(files)
+    while todo:
+        new = [url for url in dict.fromkeys(todo) if url not in seen]
+        seen.update(new)
+        if len(fetched) + len(new) > MOST_URLS:
+            raise BadRequest(
+                f"More than {MOST_URLS} templates are named by URL.", type="RequestLimitExceeded"
+            )
+        texts = await asyncio.gather(*(fetch_template(url, settings) for url in new))
+        todo = []
+        for url, text in zip(new, texts, strict=True):
+            fetched[url] = text
+            inner, _ = await asyncio.to_thread(parse, text, url, limits)
+            if inner is not None:
+                todo += _urls_of(inner)
+    return fetched
+
+
+def _urls_of(template: Template) -> Iterable[str]:
+    for definition in template.resources.values():
+        if isinstance(definition.type, str) and _is_url(definition.type):
+            yield definition.type
+
+
+def _is_url(name: Any) -> bool:
+    return is_template_name(name) and name.startswith(("http://", "https://"))

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from samovar.orchestration.engine.desired import create_plan, plan_update, stored_tree
@@ -14,7 +13,7 @@ from samovar.orchestration.engine.parts import Parts
 from samovar.orchestration.engine.planned import Bounds, PlannedStack, StoredTree, planned_texts
 from samovar.orchestration.engine.texts import limits_of
 from samovar.orchestration.plans import Plan, plan_hash, plan_heads, summary
-from samovar.orchestration.templates import NoSandbox, Parameters, StackIdentity
+from samovar.orchestration.templates import NoSandbox, StackIdentity
 from samovar.web import Conflict
 
 from .draft import Draft
@@ -47,40 +46,22 @@ async def plan_of(parts: Parts, draft: Draft, before: LoadedStack | None, *, dri
     """What the draft would create (`before` is None) or change. Raises TemplateError."""
     if before is None:
         plan = await asyncio.to_thread(lambda: create_plan(planned_stack(parts, draft)))
-        return Planned(plan.hiding(_secrets(draft.parameters)))
+        return Planned(plan.hiding(draft.parameters.hidden_texts()))
     tree = await stored_tree(before)
     observed, notes = await observe_tree(tree) if drift else ({}, [])
     planned = await asyncio.to_thread(planned_stack, parts, draft, tree)
     plan = await plan_update(planned, observed)
-    secrets = [*_secrets(draft.parameters), *_secrets(before.texts.parameters)]
+    secrets = [*draft.parameters.hidden_texts(), *before.texts.parameters.hidden_texts()]
     return Planned(plan.hiding(secrets), tuple(notes))
 
 
-async def check_plan(parts: Parts, draft: Draft, before: LoadedStack | None, wanted: str) -> None:
+async def check_plan(
+    parts: Parts, draft: Draft, before: LoadedStack | None, wanted: str, *, drift: bool = False
+) -> None:
     """Raise Conflict when the plan is not the one with that hash any more."""
-    plan = (await plan_of(parts, draft, before)).plan
+    plan = (await plan_of(parts, draft, before, drift=drift)).plan
     if plan_hash(plan) == wanted:
         return
     heads = [f"  {head}" for head in plan_heads(plan, 20)]
     told = "\n".join([f"The plan is another one now. {summary(plan)}", *heads])
     raise Conflict(told, type="PlanChanged")
-
-
-def _secrets(parameters: Parameters) -> Iterable[str]:
-    for name in parameters.hidden:
-        value = parameters.typed.get(name)
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
-            yield str(value)
-        elif isinstance(value, list | dict):
-            yield from _texts_in(value)
-
-
-def _texts_in(value: object) -> Iterable[str]:
-    if isinstance(value, dict):
-        for item in value.values():
-            yield from _texts_in(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts_in(item)
-    elif isinstance(value, str):
-        yield value

@@ -141,7 +141,8 @@ class Stacks:
             return False
         if not isinstance(wanted, str):
             raise BadRequest("plan_hash must be the hash of a plan.", type="HTTPBadRequest")
-        await check_plan(self.parts, draft, before, wanted)
+        drift = truth("converge", body.get("converge", False))
+        await check_plan(self.parts, draft, before, wanted, drift=drift)
         return True
 
     def _new_stack(self, call: Call, draft: Draft, options: StackOptions) -> Stack:

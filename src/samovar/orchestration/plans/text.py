@@ -149,5 +149,5 @@ def _marked(value: Any) -> Any:
     if isinstance(value, dict):
         if set(value) == {"known_later"}:
             return f"(known later: {value['known_later']})"
-        return {key: _marked(item) for key, item in value.items()}
+        return {key: _marked(item) for key, item in value.items() if item is not None}
     return [_marked(item) for item in value] if isinstance(value, list) else value

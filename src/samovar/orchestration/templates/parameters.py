@@ -85,6 +85,20 @@ class Parameters:
     def hidden(self) -> frozenset[str]:
         return frozenset(name for name, schema in self.schemas.items() if schema.hidden)
 
+    def hidden_texts(self) -> list[str]:
+        """Every text and number in the values of hidden parameters: what must not be shown anywhere."""
+        found: list[str] = []
+        todo = [self.typed.get(name) for name in self.hidden]
+        while todo:
+            value = todo.pop()
+            if isinstance(value, dict):
+                todo.extend(value.values())
+            elif isinstance(value, list):
+                todo.extend(value)
+            elif isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
+                found.append(str(value))
+        return found
+
     def custom_checks(self) -> list[tuple[str, CustomConstraint, Value]]:
         """(parameter, constraint, value) that the cloud's services must check; defaults are not checked."""
         return [
