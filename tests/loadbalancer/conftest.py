@@ -2,6 +2,7 @@
 """Load balancing in process, beside the real network service; a worker that only settles what is asked."""
 
 import datetime
+import json
 
 import msgspec
 import pytest
@@ -77,7 +78,7 @@ class User:
 
     async def raw(self, method, path, body=None, headers=None):
         sent = {"x-auth-token": self.name, **(headers or {})}
-        payload = body if isinstance(body, bytes | None) else msgspec.json.encode(body)
+        payload = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         return await self.transport.send(method, f"http://h:1{self.prefix}{path}", sent, payload, 10)
 
     async def ask(self, method, path, body=None):

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever is sent, the answer is a sentence and never the server's own error."""
+
+import random
+
+import pytest
+
+from samovar.config import LoadBalancerSettings
+from samovar.loadbalancer.api import health_monitors, l7policies, l7rules, members, pools
+from samovar.loadbalancer.api.listeners import listener_fields
+from samovar.loadbalancer.api.load_balancers import load_balancer_fields
+
+JUNK = (
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    2**70,
+    "",
+    "a",
+    "a\r\nb",
+    "\x00",
+    "\ud800",
+    "%",
+    '"',
+    "é",
+    "x" * 5000,
+    "10.0.0.1",
+    "fe80::1%eth0",
+    "00000000-0000-0000-0000-000000000000",
+    [],
+    ["a"],
+    [None],
+    [{}],
+    {},
+    {"a": {"b": []}},
+    {"type": "SOURCE_IP"},
+    {"name": "a"},
+)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_values_of_every_kind(member, lb, subnet, seed):
+    dice = random.Random(seed)
+    settings = LoadBalancerSettings()
+    pool = await member.create("pools", loadbalancer_id=lb["id"], protocol="HTTP", lb_algorithm="SOURCE_IP")
+    listener = await member.create("listeners", loadbalancer_id=lb["id"], protocol="HTTP", protocol_port=80)
+    policy = await member.create("l7policies", listener_id=listener["id"], action="REJECT")
+    kinds = (
+        ("loadbalancers", "loadbalancer", load_balancer_fields(settings), {"vip_subnet_id": subnet["id"]}),
+        (
+            "listeners",
+            "listener",
+            listener_fields(settings),
+            {"loadbalancer_id": lb["id"], "protocol": "HTTP", "protocol_port": 0},
+        ),
+        (
+            "pools",
+            "pool",
+            pools.FIELDS,
+            {"loadbalancer_id": lb["id"], "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"},
+        ),
+        (
+            f"pools/{pool['id']}/members",
+            "member",
+            members.FIELDS,
+            {"address": "10.1.0.9", "protocol_port": 0},
+        ),
+        (
+            "healthmonitors",
+            "healthmonitor",
+            health_monitors.FIELDS,
+            {"pool_id": pool["id"], "type": "HTTP", "delay": 1, "timeout": 1, "max_retries": 1},
+        ),
+        ("l7policies", "l7policy", l7policies.FIELDS, {"listener_id": listener["id"], "action": "REJECT"}),
+        (
+            f"l7policies/{policy['id']}/rules",
+            "rule",
+            l7rules.FIELDS,
+            {"type": "PATH", "compare_type": "EQUAL_TO", "value": "/"},
+        ),
+    )
+    port = 1000
+    for path, wrapper, fields, good in kinds:
+        made = None
+        for name in fields:
+            port += 1
+            base = {key: port if key == "protocol_port" else value for key, value in good.items()}
+            junk = dice.choice(JUNK)
+            if path == "healthmonitors" and made is not None:
+                await member.ask("DELETE", f"/{path}/{made}")
+            status, body = await member.ask("POST", f"/{path}", {wrapper: {**base, name: junk}})
+            assert status in (201, 400, 403, 404, 409, 501), (path, name, junk, body)
+            if status == 201:
+                made = body[wrapper]["id"]
+            if made is not None:
+                status, body = await member.ask("PUT", f"/{path}/{made}", {wrapper: {name: junk}})
+                assert status in (200, 400, 403, 404, 409, 501), (path, name, junk, body)
+        for junk in JUNK:
+            status, body = await member.ask("POST", f"/{path}", {wrapper: junk})
+            assert status in (400, 404), (path, junk, body)
+        for query in ("?id=%00", "?name=%FF", "?created_at=x", "?limit=9e9", "?marker=%0a", "?fields=%00"):
+            status, body = await member.ask("GET", f"/{path}{query}")
+            assert status in (200, 400), (path, query, body)
