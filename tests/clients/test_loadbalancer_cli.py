@@ -101,7 +101,9 @@ def names(rows):
 def test_a_load_balancer_from_beginning_to_end(live):
     made = live.lb("create", "--name", "lb1", "--vip-subnet-id", "leaves", "--wait", "--tag", "t")
     assert made["provisioning_status"] == "ACTIVE" and made["vip_address"].startswith("10.7.0.")
-    live.do("listener", "create", "--name", "web", "--protocol", "HTTP", "--protocol-port", "80", "--wait", "lb1")
+    live.do(
+        "listener", "create", "--name", "web", "--protocol", "HTTP", "--protocol-port", "80", "--wait", "lb1"
+    )
     pool = ("--protocol", "HTTP", "--lb-algorithm", "ROUND_ROBIN", "--listener", "web", "--wait")
     live.do("pool", "create", "--name", "pool", "--session-persistence", "type=HTTP_COOKIE", *pool)
     live.do(*("member", "create", "--address", "10.7.0.9", "--protocol-port", "80"), "--name", "m1", "pool")

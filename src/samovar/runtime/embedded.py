@@ -22,7 +22,7 @@ from samovar.clients import (
     TokenCredentials,
     Transport,
 )
-from samovar.cloud import compute, identity, image, network
+from samovar.cloud import compute, identity, image, key_manager, network
 from samovar.cloud.host import HostClient, HostError
 from samovar.config import Settings
 from samovar.database import Database, DatabaseUnavailable
@@ -36,7 +36,7 @@ from samovar.web import Api, Call, Fault, Prefixes, health_routes
 log = logging.getLogger(__name__)
 
 SERVICES = (
-    *("identity", "image", "network", "compute"),
+    *("identity", "image", "network", "compute", "key-manager"),
     *("orchestration-api", "cloudformation-api", "engine"),
     *("loadbalancer-api", "loadbalancer-worker"),
 )
@@ -49,6 +49,7 @@ ENDPOINTS = {
     "image": ("image", "glance", "/image", "Images"),
     "network": ("network", "neutron", "/network", "Networking"),
     "compute": ("compute", "nova", "/compute/v2.1", "Compute"),
+    "key-manager": ("key-manager", "barbican", "/key-manager", "Key management"),
     "orchestration-api": ("orchestration", "heat", "/heat-api/v1/%(project_id)s", "Orchestration"),
     "cloudformation-api": ("cloudformation", "heat-cfn", "/heat-api-cfn/v1", "Orchestration signals"),
     "loadbalancer-api": ("load-balancer", "octavia", "/load-balancer", "Load balancing"),
@@ -131,6 +132,8 @@ class Embedded:
             nova = compute.Service(database, bus, settings, validator, clouds, self._host, self.application)
             await nova.bootstrap()
             self._services["compute"] = nova
+        if "key-manager" in self.wanted:
+            self._services["key-manager"] = key_manager.Service(database, settings, validator)
         if self.wanted & {"orchestration-api", "cloudformation-api", "engine"}:
             self._orchestrate(first, validator)
         self._balance(validator)
