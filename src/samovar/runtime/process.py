@@ -90,6 +90,7 @@ async def _serve(
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         backlog=2048,
+        timeout_keep_alive=75,  # clients that poll every 5 s keep their connection
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))

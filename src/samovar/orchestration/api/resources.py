@@ -110,11 +110,17 @@ class Resources:
         stack = await self.desk.find(call)
         loaded = await self.desk.load(call, stack)
         name = call.path["resource"]
-        row = loaded.current.get(name)
+        row = self._of_stack_user(call, loaded, name) or loaded.current.get(name)
         if row is None:
             raise not_found("Resource", f"{name} in Stack {stack.name}")
         self._own_only(call, stack, row)
         return loaded, row
+
+    @staticmethod
+    def _of_stack_user(call: Call, loaded: LoadedStack, name: str) -> Resource | None:
+        """The row of this name that the caller was made for: what is replaced may still be signalled."""
+        rows = (row for row in loaded.rows.values() if row.name == name)
+        return next((row for row in rows if row.data.get("stack_user_id") == call.context.user_id), None)
 
     def _own_only(self, call: Call, stack: Stack, row: Resource) -> None:
         """A stack user sees the resource that it was made for, and no other. Raises Forbidden."""

@@ -47,7 +47,7 @@ class StackUsers:
         path = f"{segment(stack.name)}/{stack.id}/resources/{segment(row.name)}"
         return SignalAddress(
             endpoint=context.seen_from_servers(f"{parts.endpoint}/v1/{project}/stacks/{path}/signal"),
-            presigned_url=(await context.signed_access()).waitcondition_url,
+            presigned_url=(await context.signed_access()).signal_url,
             user_id=user_id,
             user_name=context.physical_name,
             password=password,

@@ -169,7 +169,7 @@ class SignalAddress:
     """How something outside signals a resource."""
 
     endpoint: str  # native API: POST …/resources/<name>/signal
-    presigned_url: str  # CloudFormation API: no token needed
+    presigned_url: str  # CloudFormation API: POST …/signal, no token needed
     user_id: str
     user_name: str
     password: str

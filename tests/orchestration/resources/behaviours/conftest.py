@@ -24,7 +24,7 @@ from samovar.cloud.network import Service as Network
 from samovar.config import Settings
 from samovar.database import Database
 from samovar.messaging import LocalBus
-from samovar.orchestration.resources.behaviour import Changes, SignalAddress, StackIdentity
+from samovar.orchestration.resources.behaviour import Changes, SignalAddress, SignedAccess, StackIdentity
 from samovar.orchestration.resources.behaviours import Lookup, behaviour_of, resolve_names
 from samovar.orchestration.resources.registry import find_type
 from samovar.orchestration.resources.validation import validate_properties
@@ -248,6 +248,15 @@ class Held:
     async def clear_metadata_of(self, reference):
         if reference in self.others:
             self.others[reference].metadata = {}
+
+    async def refresh(self): ...
+
+    async def signed_access(self, *, outside=False):
+        where = "http://out" if outside else "http://in"
+        return SignedAccess("access", "secret", f"{where}/signal", "http://p", f"{where}/metadata")
+
+    def seen_from_servers(self, url):
+        return url.replace("//out", "//in")
 
     async def signal_address(self):
         return SignalAddress("http://e", "http://p", "uid", "uname", "pw", "tok", "red", "http://auth")

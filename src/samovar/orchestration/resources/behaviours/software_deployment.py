@@ -67,7 +67,7 @@ class SoftwareDeployment(Behaviour):
         config = await self._source(context)
         transport = context.properties.get("signal_transport")
         wanted = "DELETE" in actions_of(config, context.properties) and transport != NO_SIGNAL
-        if wanted and await self._has_server(context):
+        if wanted and await self._can_answer(context):
             await self._deploy(context, "DELETE", str(context.physical_id))
         else:
             await self._remove(context)
@@ -276,22 +276,27 @@ class SoftwareDeployment(Behaviour):
             return None
         return dict(found["software_deployment"])
 
-    async def _in_cloud(self, context: ResourceContext) -> bool:
-        """Whether it is a server of the compute service, and not a machine from elsewhere."""
+    async def _server(self, context: ResourceContext) -> Body | None:
+        """The server as the compute service has it; None for a machine from elsewhere, or one gone."""
+        path = f"/servers/{segment(str(context.properties['server']))}"
         try:
-            await context.cloud.get("compute", f"/servers/{segment(str(context.properties['server']))}")
+            return dict((await context.cloud.get("compute", path))["server"])
         except ServiceNotInCatalog:
-            return False
+            return None
         except CloudError as error:
             if not error.not_found:
                 raise
-            return False
-        return True
+            return None
 
-    async def _has_server(self, context: ResourceContext) -> bool:
-        if await context.metadata_of(str(context.properties["server"])) is not None:
-            return True
-        return await self._in_cloud(context)
+    async def _in_cloud(self, context: ResourceContext) -> bool:
+        return await self._server(context) is not None
+
+    async def _can_answer(self, context: ResourceContext) -> bool:
+        """Whether somebody is there to run what is deployed."""
+        server = await self._server(context)
+        if server is not None:
+            return bool(server["status"] == "ACTIVE")
+        return await context.metadata_of(str(context.properties["server"])) is not None
 
     @staticmethod
     async def _request(context: ResourceContext, method: str, path: str, body: Body | None = None) -> Any:

@@ -107,7 +107,8 @@ def curl_command(endpoint: str, token: str | None) -> str:
     headers = ["Content-Type: application/json", "Accept: application/json"]
     if token is not None:
         headers.insert(0, f"X-Auth-Token: {token}")
-    return " ".join(["curl -i -X POST", *(f"-H '{header}'" for header in headers), endpoint])
+    where = f"'{endpoint}'" if "&" in endpoint else endpoint
+    return " ".join(["curl -i -X POST", *(f"-H '{header}'" for header in headers), where])
 
 
 class PresignedHandle(WaitConditionHandle):
@@ -115,7 +116,7 @@ class PresignedHandle(WaitConditionHandle):
 
     async def create(self, context: ResourceContext) -> str | None:
         address = await context.signal_address()
-        await context.set_data("url", address.presigned_url)
+        await context.set_data("url", (await context.signed_access()).waitcondition_url)
         return address.user_id
 
     def reference(self, context: ResourceContext) -> str | None:
