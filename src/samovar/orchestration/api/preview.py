@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from samovar.database import utcnow
-from samovar.orchestration.engine.child_template import child_definition
-from samovar.orchestration.engine.groups import Phase
+from samovar.orchestration.engine.child_template import child_definition, child_plan
+from samovar.orchestration.engine.desired import is_countable
 from samovar.orchestration.engine.loaded import LoadedStack
 from samovar.orchestration.engine.planned import PlannedStack, child_stack
-from samovar.orchestration.engine.provider import parameters_of
 from samovar.orchestration.engine.rows import Resource, Stack
-from samovar.orchestration.engine.wanted import evaluate
+from samovar.orchestration.engine.wanted import Wanted, evaluate
 from samovar.orchestration.plans import Action, Change
 from samovar.orchestration.resources.validation import validate_properties
 from samovar.orchestration.templates import StackIdentity, Unknown
@@ -111,7 +111,7 @@ def _stack_of(call: Call, draft: Draft, timeout: int | None) -> Stack:
     )  # fmt: skip
 
 
-def _planned(planned: PlannedStack, stack: Stack) -> list[Any]:
+def _planned(planned: PlannedStack, stack: Stack, parent: str | None = None) -> list[Any]:
     """Every resource as it would be made; nested stacks are lists in place."""
     shown: list[Any] = []
     required_by: dict[str, list[str]] = {}
@@ -120,21 +120,38 @@ def _planned(planned: PlannedStack, stack: Stack) -> list[Any]:
             required_by.setdefault(other, []).append(name)
     for name in planned.scope.enabled:
         wanted = evaluate(planned, name)
-        if wanted.kind.template is not None:
-            phase = Phase(wanted.kind.template, parameters_of(dict(wanted.raw)))
-            definition = child_definition(planned, wanted, phase)
-            inner = child_stack(planned, definition, None, stack.project_id)
-            shown.append(_planned(inner, stack))
-            continue
         values = validate_properties(wanted.kind.declared, wanted.raw).values
+        if wanted.kind.nested:
+            wanted.values = values if wanted.kind.template is None else dict(wanted.raw)
+            inner = _inner(planned, wanted)
+            if inner is not None:
+                below = replace(stack, name=f"{stack.name}-{name}")
+                shown.append(_planned(inner, below, name))
+                continue
         row = Resource(id="", stack_id=stack.id, name=name, type=wanted.kind.name)
         raw = _raw(stack, row, sorted(required_by.get(name, [])))
         raw["properties"] = _plain(values)
         raw["metadata"] = _plain(dict(wanted.metadata))
         raw["description"] = wanted.description
         raw["creation_time"] = raw["updated_time"] = None
+        raw["attributes"] = {
+            each: None for each, attribute in wanted.kind.declared.attributes.items() if not attribute.hidden
+        }
+        if parent is not None:
+            raw["parent_resource"] = parent
         shown.append(raw)
     return shown
+
+
+def _inner(planned: PlannedStack, wanted: Wanted) -> PlannedStack | None:
+    """The nested stack of a resource; None where its size is not known yet."""
+    if wanted.kind.template is None and not is_countable(wanted.values):
+        return None
+    phases = child_plan(wanted, {}, None).phases
+    if not phases:
+        return None
+    definition = child_definition(planned, wanted, phases[-1])
+    return child_stack(planned, definition, None, planned.identity.project_id)
 
 
 def _raw(stack: Stack, row: Resource, required_by: list[str]) -> dict[str, Any]:

@@ -9,12 +9,17 @@ from typing import Any
 from samovar.orchestration.resources.registry import find_type
 from samovar.orchestration.templates import (
     Environment,
+    NoSandbox,
     ParameterSchema,
     StackIdentity,
     StackScope,
     Template,
+    TemplateError,
+    build_parameters,
+    contains_unknown,
     is_template_name,
     parse,
+    resolve,
 )
 from samovar.orchestration.templates import constraints as c
 from samovar.web import Api, BadRequest, Call
@@ -31,6 +36,7 @@ TYPES = {
     "json": "Json",
     "boolean": "Boolean",
 }
+NAMELESS = StackIdentity("stack", None, "")
 IGNORABLE = {"99001"}
 
 
@@ -70,6 +76,9 @@ class Validate:
 
 def _environment(draft: Draft) -> dict[str, Any]:
     found = draft.environment.as_dict(draft.parameters.hidden)
+    for definition in draft.template.resources.values():
+        if isinstance(definition.type, str) and is_template_name(definition.type):
+            found["resource_registry"].setdefault(definition.type, definition.type)
     return {
         key: found[key] for key in ("resource_registry", "parameters", "parameter_defaults", "event_sinks")
     }
@@ -128,6 +137,17 @@ def _constraint(constraint: c.Constraint) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+def _given(properties: Any, scope: StackScope) -> dict[str, Any]:
+    """What a resource gives to the template that implements it, as far as it is known without a cloud."""
+    try:
+        values = resolve(properties, scope)
+    except TemplateError:
+        return {}
+    if not isinstance(values, dict):
+        return {}
+    return {name: value for name, value in values.items() if not contains_unknown(value)}
+
+
 def nested_shown(
     template: Template, environment: Environment, files: Mapping[str, str], scope: StackScope, depth: int
 ) -> dict[str, Any]:
@@ -146,13 +166,17 @@ def nested_shown(
         inner, _ = parse(files.get(implementation.name, ""), implementation.name)
         if inner is None:
             continue
-        child = environment.child(name, {}, implementation.entry)
+        given = _given(definition.properties, scope)
+        child = environment.child(name, given, implementation.entry)
         shown = {
             "Type": definition.type,
             "Description": inner.description or "No description",
             "Parameters": parameters_shown(inner, child),
         }
-        below = nested_shown(inner, child, files, scope, depth + 1)
+        parameters, _ = build_parameters(
+            inner, child.parameters, child.parameter_defaults, NAMELESS, NoSandbox(), missing_allowed=True
+        )
+        below = nested_shown(inner, child, files, StackScope(inner, parameters, files=files), depth + 1)
         if below:
             shown["NestedParameters"] = below
         found[name] = shown

@@ -88,7 +88,7 @@ class DesiredStack(Desired):
             raise RequestLimitExceeded(
                 f"resources.{wanted.name}: Recursion depth exceeds {planned.bounds.nesting}."
             )
-        if wanted.kind.template is None and not _is_countable(wanted.values):
+        if wanted.kind.template is None and not is_countable(wanted.values):
             return None
         stored = planned.stored.children.get(row.id) if planned.stored and row else None
         phases = child_plan(wanted, row.data if row else {}, stored.loaded if stored else None).phases
@@ -135,7 +135,7 @@ def _is_as_stored(row: Resource, wanted: Wanted) -> bool:
     return row.fingerprint == fingerprint_of(wanted)
 
 
-def _is_countable(values: Mapping[str, Any]) -> bool:
+def is_countable(values: Mapping[str, Any]) -> bool:
     """Whether it is known which members a group has."""
     rest = {name: value for name, value in values.items() if name not in _CONTENTS}
     kind = (values.get("resource_def") or {}).get("type", "") if values.get("resource_def") else ""

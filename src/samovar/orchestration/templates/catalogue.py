@@ -40,7 +40,7 @@ DESCRIPTIONS = {
     "equals": "Whether two values are equal. equals: [value, value].",
     "filter": "A list without certain values. filter: [values to leave out, list].",
     "get_attr": "An attribute of a resource. get_attr: [resource, attribute, path step, ...].",
-    "get_file": "The text of a file that came with the template. get_file: name.",
+    "get_file": "A function for including a file inline.",
     "get_param": "The value of a parameter. get_param: name, or get_param: [name, path step, ...].",
     "get_resource": "The reference id of a resource. get_resource: name.",
     "if": "One of two values, as a condition says. if: [condition, then, else].",

@@ -79,7 +79,7 @@ def _version(raw: dict[Any, Any], places: Places, diagnostics: Diagnostics) -> V
     version = known.get(value) if isinstance(value, str) else None
     if version is None:
         diagnostics.error(
-            "template-version", f'"{shown(value)}" is no version of {key}',
+            "template-version", f'The template version is invalid: "{shown(value)}" is no {key}',
             advice=did_you_mean(value, known, "") or f"Known are {', '.join(sorted(known))}",
             place=places.value((key,)), path=key,
         )  # fmt: skip

@@ -282,6 +282,8 @@ class _Validator(FunctionChecks):
     def _nested_properties(
         self, definition: ResourceDefinition, template: Template, resolved: ResolvedResource
     ) -> None:
+        if self.above and not self.around.values_needed:
+            return  # validating alone looks at the properties of the root's resources
         for name in resolved.properties:
             if name not in template.parameters and not self.found.full:
                 steps = (*resolved.properties_path, name)

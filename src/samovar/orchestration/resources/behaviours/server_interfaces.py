@@ -136,7 +136,6 @@ async def change_interfaces(
 ) -> None:
     """Detach what is no longer wanted, then attach what is new; equal interfaces are not touched."""
     attached = await _attached(context)
-    kept: list[str] = []
     leaving = list(before)
     coming: list[tuple[int, Interface]] = []
     for index, wanted in enumerate(after):
@@ -144,12 +143,13 @@ async def change_interfaces(
             leaving.remove(wanted)
         else:
             coming.append((index, wanted))
+    kept = _pair_up(leaving, coming, attached)
     for wanted in [each for each in after if each in before]:
-        port = _match(wanted, attached, kept, own_ports(context))
+        port = _match(wanted, attached, kept)
         if port is not None:
             kept.append(port)
     for gone in leaving or ([] if before else [{"network": each["net_id"]} for each in attached]):
-        port = _match(gone, attached, kept, own_ports(context))
+        port = _match(gone, attached, kept)
         if port is not None:
             kept.append(port)
             await _detach(context, port)
@@ -190,9 +190,27 @@ async def _attached(context: ResourceContext) -> list[dict[str, Any]]:
     return list((await context.cloud.get("compute", path))["interfaceAttachments"])
 
 
-def _match(
-    wanted: Interface, attached: Sequence[Mapping[str, Any]], taken: Sequence[str], own: Sequence[str]
-) -> str | None:
+def _pair_up(
+    leaving: list[Interface], coming: list[tuple[int, Interface]], attached: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Let an attached interface stand for a new wording that it fits; its port. Both leave their lists."""
+    ports: list[str] = []
+    for entry in tuple(coming):
+        wanted = entry[1]
+        if any(wanted.get(name) for name in ("port_extra_properties", "floating_ip", "tag")):
+            continue
+        for gone in leaving:
+            port = _match(gone, attached, ports)
+            fits = [each for each in attached if str(each["port_id"]) == port]
+            if port is not None and _match(wanted, fits, ()) == port:
+                ports.append(port)
+                leaving.remove(gone)
+                coming.remove(entry)
+                break
+    return ports
+
+
+def _match(wanted: Interface, attached: Sequence[Mapping[str, Any]], taken: Sequence[str]) -> str | None:
     """The port of an attached interface that fits what was asked for."""
     for each in attached:
         port = str(each["port_id"])
