@@ -66,7 +66,7 @@ class BalancedCloud(LiveCloud):
             "identity": keystone.api().asgi(),
             "network": neutron.api().asgi(),
             "load-balancer": octavia.asgi(),
-            "key-manager": key_manager.Service(database, settings, validator).api().asgi(),
+            "key-manager": key_manager.Service(database, settings, validator).asgi(),
         }
         root = Prefixes(applications, applications["identity"])
         self.server = uvicorn.Server(uvicorn.Config(root, log_level="warning"))

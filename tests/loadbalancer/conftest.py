@@ -193,7 +193,7 @@ async def cloud(database, tmp_path, options):
         {
             "identity": identity(),
             "network": network.Service(database, bus, settings, tokens).api().asgi(),
-            "key-manager": key_manager.Service(database, settings, tokens).api().asgi(),
+            "key-manager": key_manager.Service(database, settings, tokens).asgi(),
             "load-balancer": service.asgi(),
         },
         identity(),

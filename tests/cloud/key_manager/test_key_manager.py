@@ -57,7 +57,7 @@ async def database(tmp_path):
 
 @pytest.fixture
 def ask(database, tmp_path):
-    application = Service(database, Settings(state_dir=tmp_path), Tokens()).api().asgi()
+    application = Service(database, Settings(state_dir=tmp_path), Tokens()).asgi()
     return Caller(InProcess(Prefixes({"key-manager": application}, application)))
 
 
@@ -140,6 +140,7 @@ async def test_lists_have_pages(ask):
     assert (len(first["secrets"]), first["total"]) == (2, 3)
     second = await ask("ann", "GET", first["next"])
     assert [item["name"] for item in second["secrets"]] == ["s2"] and "previous" in second
+    assert (await ask("ann", "GET", "/v1/secrets/"))["total"] == 3
     assert (await ask("ann", "GET", "/v1/secrets?name=s1"))["total"] == 1
     assert (await ask("eve", "GET", "/v1/secrets"))["total"] == 0
 

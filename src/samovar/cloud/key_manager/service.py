@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from samovar.auth import TokenValidator
 from samovar.config import Settings
 from samovar.database import Database
@@ -30,9 +32,9 @@ class Service:
         self._validator = validator
 
     def api(self) -> Api:
-        """The API, to be mounted under ``/key-manager``."""
+        """The API under its canonical paths."""
         api = Api("key-manager", render_fault=render_fault, validator=self._validator)
-        for path in ("/", "/v1", "/v1/"):
+        for path in ("/", "/v1"):
             api.route("GET", path, self.versions, public=True)
         Secrets(self.database, self.vault).routes(api)
         Containers(self.database).routes(api)
@@ -45,6 +47,20 @@ class Service:
         api.route("POST", "/v1/orders", self.order)
         api.route("GET", "/v1/quotas", self.quotas)
         return api
+
+    def asgi(self) -> ASGIApp:
+        """The application, to be mounted under ``/key-manager``.
+
+        Clients write some paths with a slash at the end; they mean the same.
+        """
+        inner = self.api().asgi()
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and scope["path"].rstrip("/") != scope.get("root_path", ""):
+                scope = {**scope, "path": scope["path"].rstrip("/")}
+            await inner(scope, receive, send)
+
+        return application
 
     async def start(self) -> None:
         """Nothing runs beside the requests."""
