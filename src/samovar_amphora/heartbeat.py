@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Heartbeats: signed datagrams that say how everything is, to one health manager after the other.
 
-    zlib(JSON) ‖ HMAC-SHA256 in hexadecimal (64 bytes)
+    amphora id ‖ zlib(JSON) ‖ HMAC-SHA256 of all before in hexadecimal (64 bytes)
 
 `epoch` grows with every start of the agent and `seq` with every message, so that none can be replayed. The
 key is this amphora's own.
@@ -36,7 +36,8 @@ BIND_TO_DEVICE = 25
 
 def sign(message: dict[str, Any], key: str) -> bytes:
     """The datagram of a message. `key` is hexadecimal."""
-    packed = zlib.compress(json.dumps(message, separators=(",", ":")).encode(), 6)
+    content = zlib.compress(json.dumps(message, separators=(",", ":")).encode(), 6)
+    packed = str(message["id"]).encode() + content
     return packed + hmac.new(bytes.fromhex(key), packed, hashlib.sha256).hexdigest().encode()
 
 

@@ -48,7 +48,7 @@ class Amphora:
     """An agent process and a client that may speak to it."""
 
     def __init__(self, home: Path, store: Store) -> None:
-        self.id, self.home, self.store = "amphora-1", home, store
+        self.id, self.home, self.store = "5b1f0d6e-2f0c-4c55-9d0a-3f7a2c1e9b10", home, store
         self.port, self.udp = free_port(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.bind(("127.0.0.1", 0))
         self.udp.settimeout(10)

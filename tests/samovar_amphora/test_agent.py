@@ -5,17 +5,13 @@ from __future__ import annotations
 
 import ast
 import datetime
-import hashlib
-import hmac
 import http.client
-import json
 import os
 import socket
 import ssl
 import subprocess
 import sys
 import threading
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +19,7 @@ import pytest
 
 from samovar.loadbalancer.authorities import Authority, Store
 from samovar.loadbalancer.haproxy import Place, difference, render
+from samovar.loadbalancer.health import Heartbeat, Verifier
 from samovar.loadbalancer.tree import Member, SessionPersistence
 
 from ..loadbalancer.haproxy.trees import identity, listener, member, monitor, pool, tree
@@ -214,25 +211,22 @@ def test_heartbeats_are_signed_count_up_and_tell_how_members_are(
     checked = monitor("TCP", delay=1)
     web = member("m1", "127.0.0.1", members[0]), member("m2", "127.0.0.1", free_port())
     amphora.configure(site.text(*web, monitor=checked))
-    seen: list[dict[str, Any]] = []
+    seen: list[Heartbeat] = []
 
     def told() -> bool:
         seen.append(_read(amphora.udp.recv(65536), amphora.key))
-        states = [m["status"] for p in seen[-1]["pools"].values() for m in p["members"].values()]
+        states = [m.status for p in seen[-1].pools.values() for m in p.members.values()]
         return sorted(states) == ["DOWN", "UP"]
 
     until(told)
-    assert [message["seq"] for message in seen] == sorted({message["seq"] for message in seen})
-    assert len({message["epoch"] for message in seen}) == 1
-    assert seen[-1]["listeners"][identity("listener")]["status"] == "OPEN"
-    assert seen[-1]["id"] == amphora.id
+    assert [message.seq for message in seen] == sorted({message.seq for message in seen})
+    assert len({message.epoch for message in seen}) == 1
+    assert seen[-1].listeners[identity("listener")].status == "OPEN"
+    assert seen[-1].id == amphora.id
 
 
-def _read(datagram: bytes, key: str) -> dict[str, Any]:
-    packed, signature = datagram[:-64], datagram[-64:].decode()
-    assert hmac.new(bytes.fromhex(key), packed, hashlib.sha256).hexdigest() == signature
-    message: dict[str, Any] = json.loads(zlib.decompress(packed))
-    return message
+def _read(datagram: bytes, key: str) -> Heartbeat:
+    return Verifier(lambda _: key).read(datagram)
 
 
 def test_its_certificate_is_exchanged_while_it_runs(amphora: Amphora) -> None:

@@ -27,6 +27,8 @@ from samovar.cloud.host import HostClient, HostError
 from samovar.config import Settings
 from samovar.database import Database, DatabaseUnavailable
 from samovar.loadbalancer import api as loadbalancer_api
+from samovar.loadbalancer import health as loadbalancer_health
+from samovar.loadbalancer import housekeeping as loadbalancer_housekeeping
 from samovar.loadbalancer import worker as loadbalancer_worker
 from samovar.messaging import LocalBus
 from samovar.orchestration import api as orchestration_api
@@ -38,7 +40,7 @@ log = logging.getLogger(__name__)
 SERVICES = (
     *("identity", "image", "network", "compute", "key-manager"),
     *("orchestration-api", "cloudformation-api", "engine"),
-    *("loadbalancer-api", "loadbalancer-worker"),
+    *("loadbalancer-api", "loadbalancer-worker", "loadbalancer-health", "loadbalancer-housekeeping"),
 )
 """Services in the order in which they start; they stop in the opposite one."""
 
@@ -184,6 +186,13 @@ class Embedded:
         if "loadbalancer-worker" in self.wanted:
             own = self._service_user("octavia")
             self._services["loadbalancer-worker"] = loadbalancer_worker.Service(database, bus, settings, own)
+        if "loadbalancer-health" in self.wanted:
+            own = self._service_user("octavia")
+            self._services["loadbalancer-health"] = loadbalancer_health.Service(database, bus, settings, own)
+        if "loadbalancer-housekeeping" in self.wanted:
+            own = self._service_user("octavia")
+            keeper = loadbalancer_housekeeping.Service(database, settings, own)
+            self._services["loadbalancer-housekeeping"] = keeper
 
     async def start(self) -> None:
         """Start every service, one after the other."""

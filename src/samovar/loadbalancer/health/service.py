@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The health manager: hears heartbeats, writes down what they say, has silent amphorae replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import socket
+import time
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from samovar.clients import Cloud, CloudError, CloudUnreachable, ServiceNotInCatalog
+from samovar.config import Settings
+from samovar.database import Database
+from samovar.messaging import Bus
+
+from .. import operations
+from ..tables import amphorae, load_balancers
+from ..tables import operations as operation_table
+from ..tree import load_tree
+from ..worker.parts import Parts
+from ..worker.surroundings import Lacking
+from .heartbeats import Heartbeat, Unbelievable, Verifier
+from .recording import write_counters, write_statuses
+from .statuses import operating_statuses
+from .watch import Watch
+
+__all__ = ["Service"]
+
+log = logging.getLogger(__name__)
+WRITE_SECONDS = 0.2
+AGAIN_SECONDS = 10.0
+BIND_SECONDS = 1.0
+RECEIVE_BUFFER = 4 * 1024 * 1024
+COMPLAIN_SECONDS = 60.0
+
+
+class Service:
+    """loadbalancer-health. Several may run; amphorae speak to one after the other."""
+
+    def __init__(self, database: Database, bus: Bus, settings: Settings, own: Cloud) -> None:
+        self._database, self._bus, self._cloud = database, bus, own
+        self._settings = given = settings.amphora
+        self._parts = Parts.of(settings, own)
+        self._verifier = Verifier(self._parts.store.heartbeat_key)
+        managers = max(len(given.controller_ip_port_list), 1)
+        self._watch = Watch(
+            given.heartbeat_interval * managers, given.heartbeat_timeout, given.failover_threshold
+        )
+        self._newest: dict[str, Heartbeat] = {}
+        self._written: dict[str, tuple[int, float]] = {}
+        self._complained = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._socket: socket.socket | None = None
+
+    async def start(self) -> None:
+        self._tasks = [asyncio.create_task(work()) for work in (self._receive, self._write, self._judge)]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._socket is not None:
+            self._socket.close()
+        await self._parts.close()
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Where heartbeats are heard; None while there is no such address yet."""
+        if self._socket is None:
+            return None
+        name: tuple[str, int] = self._socket.getsockname()[:2]
+        return name
+
+    async def _receive(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._socket = await self._bound()
+        while True:
+            datagram = await loop.sock_recv(self._socket, 65535)
+            try:
+                heartbeat = self._verifier.read(datagram)
+            except Unbelievable as error:
+                self._complain(f"a heartbeat is not believed: {error}")
+                continue
+            self._watch.heard(heartbeat.id, time.monotonic())
+            self._newest[heartbeat.id] = heartbeat
+
+    async def _bound(self) -> socket.socket:
+        """A socket at the health manager's address, as soon as this machine has it."""
+        while True:
+            try:
+                address = self._settings.heartbeat_ip or (await self._parts.surroundings.external())[1]
+                family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
+                listening = socket.socket(family, socket.SOCK_DGRAM)
+                try:
+                    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+                    listening.setblocking(False)
+                    listening.bind((address, self._settings.heartbeat_port))
+                    return listening
+                except OSError as error:
+                    listening.close()
+                    where = f"{address}:{self._settings.heartbeat_port}"
+                    self._complain(f"heartbeats cannot be heard at {where} yet: {error.strerror}")
+            except (CloudError, CloudUnreachable, ServiceNotInCatalog, Lacking) as error:
+                self._complain(f"heartbeats cannot be heard yet: {error}")
+            await asyncio.sleep(BIND_SECONDS)
+
+    async def _write(self) -> None:
+        """Take what came in a moment together: the newest of each amphora."""
+        while True:
+            await asyncio.sleep(WRITE_SECONDS)
+            newest, self._newest = self._newest, {}
+            if newest:
+                with self._guarded("writing down heartbeats"):
+                    await self._database.write(lambda c, newest=newest: self._record(c, newest))  # type: ignore[misc]
+
+    def _record(self, connection: Connection, newest: dict[str, Heartbeat]) -> None:
+        columns = amphorae.c
+        query = select(columns.id, columns.load_balancer_id, columns.role).where(columns.id.in_(newest))
+        now = time.monotonic()
+        for amphora_id, lb_id, role in connection.execute(query).all():
+            heartbeat = newest[amphora_id]
+            if lb_id is None:
+                continue
+            write_counters(connection, lb_id, heartbeat)
+            if role != "STANDALONE" and heartbeat.vrrp != "MASTER":
+                continue  # the one that has the VIP speaks for both
+            mark = _mark(heartbeat)
+            before = self._written.get(amphora_id)
+            if before is not None and before[0] == mark and now - before[1] < AGAIN_SECONDS:
+                continue
+            tree = load_tree(connection, lb_id)
+            if tree is not None:
+                write_statuses(connection, lb_id, operating_statuses(tree, heartbeat))
+                self._written[amphora_id] = (mark, now)
+
+    async def _judge(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.health_check_interval)
+            with self._guarded("looking for silent amphorae"):
+                await self._look()
+
+    async def _look(self) -> None:
+        rows = await self._database.read(_carrying)
+        verdict = self._watch.judge(rows, time.monotonic())
+        for amphora_id in self._written.keys() - rows.keys():
+            self._written.pop(amphora_id, None)
+            self._verifier.forget(amphora_id)
+        if verdict.held:
+            self._complain(
+                f"{len(verdict.held)} of {len(rows)} amphorae are silent at once; none is replaced, because "
+                "the fault is more likely between them and here ([health_manager] failover_threshold)."
+            )
+        for amphora_id in verdict.silent:
+            lb_id, _ = rows[amphora_id]
+            log.warning("amphora %s of load balancer %s is silent and is replaced", amphora_id, lb_id)
+            await self._ask(lb_id, operations.FAILOVER_AMPHORA, amphora_id)
+        if len(verdict.suspects) < 10:
+            for amphora_id in verdict.suspects:
+                lb_id, server_id = rows[amphora_id]
+                if server_id is not None and not await self._runs(server_id):
+                    log.warning("the server of amphora %s does not run; mending it", amphora_id)
+                    await self._ask(lb_id, operations.CONVERGE, None)
+
+    async def _runs(self, server_id: str) -> bool:
+        try:
+            server = (await self._cloud.get("compute", f"/servers/{server_id}"))["server"]
+        except CloudError as error:
+            return error.status != 404
+        return bool(server["status"] in ("ACTIVE", "BUILD", "REBOOT"))
+
+    async def _ask(self, lb_id: str, kind: str, amphora_id: str | None) -> None:
+        asked = await self._database.write(lambda c: _request(c, lb_id, kind, amphora_id))
+        if asked is not None:
+            await self._bus.ring(operations.TOPIC, asked)
+
+    def _complain(self, sentence: str) -> None:
+        """Warn, but not all the time: anybody can send datagrams."""
+        now = time.monotonic()
+        if now - self._complained > COMPLAIN_SECONDS or not self._complained:
+            self._complained = now
+            log.warning("%s", sentence)
+
+    @contextlib.contextmanager
+    def _guarded(self, what: str) -> Any:
+        try:
+            yield
+        except Exception:
+            log.exception("%s failed; it is tried again", what)
+
+
+def _mark(heartbeat: Heartbeat) -> int:
+    """Another number when some status, or the configuration, is another."""
+    listeners = tuple((name, one.status) for name, one in heartbeat.listeners.items())
+    pools = tuple(
+        (name, one.status, tuple((member, each.status) for member, each in one.members.items()))
+        for name, one in heartbeat.pools.items()
+    )
+    return hash((heartbeat.configuration, listeners, pools))
+
+
+def _carrying(connection: Connection) -> dict[str, tuple[str, str | None]]:
+    """Amphorae that should be heard: id → (load balancer, server)."""
+    columns = amphorae.c
+    query = select(columns.id, columns.load_balancer_id, columns.compute_id).where(
+        columns.status == "ALLOCATED", columns.load_balancer_id.is_not(None)
+    )
+    return {row[0]: (row[1], row[2]) for row in connection.execute(query).all()}
+
+
+def _request(connection: Connection, lb_id: str, kind: str, amphora_id: str | None) -> str | None:
+    """Ask for an operation unless one is open already; the load balancer shows that it is worked on."""
+    open_ones = select(operation_table.c.id).where(
+        operation_table.c.load_balancer_id == lb_id, operation_table.c.status == operations.OPEN
+    )
+    columns = load_balancers.c
+    row = connection.execute(
+        select(columns.generation, columns.provisioning_status).where(columns.id == lb_id)
+    ).first()
+    if row is None or row[1] == "PENDING_DELETE" or connection.execute(open_ones).first() is not None:
+        return None
+    connection.execute(
+        update(load_balancers).where(columns.id == lb_id).values(provisioning_status="PENDING_UPDATE")
+    )
+    return operations.request(
+        connection, lb_id, kind, generation=row[0], amphora_id=amphora_id, requested_by="health manager"
+    )

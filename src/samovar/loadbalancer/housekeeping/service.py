@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Housekeeping: certificates are renewed before they end; what nothing names any more is removed."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sqlalchemy import Connection, delete, or_, select, update
+
+from samovar.clients import Cloud, CloudError, CloudUnreachable, ServiceNotInCatalog
+from samovar.config import Settings
+from samovar.database import Database, utcnow
+
+from ..authorities import AuthorityError
+from ..operations import OPEN
+from ..tables import amphorae, load_balancers, operations, statistics
+from ..worker.agent import AgentRefused, AgentUnreachable
+from ..worker.parts import Parts
+from ..worker.rows import amphora
+
+__all__ = ["Service"]
+
+log = logging.getLogger(__name__)
+SERVER = re.compile(r"amphora-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+EXPECTED = (CloudError, CloudUnreachable, ServiceNotInCatalog, AgentRefused, AgentUnreachable, AuthorityError)
+STRAY_SECONDS = 300
+BUSY_SECONDS = 600
+
+
+class Service:
+    """loadbalancer-housekeeping."""
+
+    def __init__(self, database: Database, settings: Settings, own: Cloud) -> None:
+        self._database, self._cloud = database, own
+        self._settings = settings.amphora
+        self._parts = Parts.of(settings, own)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(_every(self._settings.cleanup_interval, self.clean)),
+            asyncio.create_task(_every(self._settings.cert_interval, self.rotate)),
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._parts.close()
+
+    async def clean(self) -> None:
+        """Forget old operations; remove servers of amphorae that nobody knows."""
+        age = datetime.timedelta(seconds=self._settings.operation_expiry_age)
+        await self._database.write(lambda c: _forget(c, utcnow() - age))
+        known = await self._database.read(lambda c: set(c.execute(select(amphorae.c.id)).scalars()))
+        found = await self._cloud.get("compute", "/servers/detail", query={"name": "amphora-"})
+        for server in found["servers"]:
+            match = SERVER.fullmatch(server["name"])
+            if match and match[1] not in known and _older(server["created"], STRAY_SECONDS):
+                log.warning("the server %s belongs to no load balancer and is removed", server["name"])
+                await self._cloud.request("compute", "DELETE", f"/servers/{server['id']}")
+
+    async def rotate(self) -> int:
+        """Give amphorae whose certificate ends soon another one; how many got one."""
+        soon = utcnow() + datetime.timedelta(seconds=self._settings.cert_expiry_buffer)
+        renewed = 0
+        for amphora_id in await self._database.read(lambda c: _ending(c, soon)):
+            if not await self._database.write(lambda c, one=amphora_id: _take(c, one)):  # type: ignore[misc]
+                continue
+            values: dict[str, Any] = {"cert_busy": False}
+            try:
+                row = await self._database.read(lambda c, one=amphora_id: amphora(c, one))  # type: ignore[misc]
+                if row is not None and row.lb_network_ip is not None:
+                    pem, ends = await self._parts.amphorae.issue(row)
+                    agent = self._parts.amphorae.agent(row.id, row.lb_network_ip)
+                    await agent.put("/1/agent/certificate", {"pem": pem})
+                    values["cert_expiration"] = ends
+                    renewed += 1
+            except EXPECTED as error:
+                log.warning("the certificate of amphora %s was not renewed: %s", amphora_id, error)
+            finally:
+                await self._database.write(
+                    lambda c, one=amphora_id, values=values: c.execute(  # type: ignore[misc]
+                        update(amphorae).where(amphorae.c.id == one).values(**values, updated_at=utcnow())
+                    )
+                )
+        return renewed
+
+
+async def _every(seconds: float, act: Callable[[], Awaitable[Any]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await act()
+        except EXPECTED as error:
+            log.warning("housekeeping is tried again later: %s", error)
+        except Exception:
+            log.exception("housekeeping failed; it is tried again later")
+
+
+def _forget(connection: Connection, before: datetime.datetime) -> None:
+    old = (operations.c.status != OPEN, operations.c.finished_at < before)
+    connection.execute(delete(operations).where(*old))
+    alive = select(load_balancers.c.id)
+    connection.execute(delete(statistics).where(statistics.c.load_balancer_id.not_in(alive)))
+
+
+def _ending(connection: Connection, before: datetime.datetime) -> list[str]:
+    """Amphorae whose certificate ends before that; one left busy by a killed housekeeper is free again."""
+    stale = utcnow() - datetime.timedelta(seconds=BUSY_SECONDS)
+    free = or_(amphorae.c.cert_busy.is_(False), amphorae.c.updated_at < stale)
+    query = select(amphorae.c.id).where(
+        amphorae.c.status == "ALLOCATED", amphorae.c.cert_expiration < before, free
+    )
+    return list(connection.execute(query).scalars())
+
+
+def _take(connection: Connection, amphora_id: str) -> bool:
+    stale = utcnow() - datetime.timedelta(seconds=BUSY_SECONDS)
+    free = or_(amphorae.c.cert_busy.is_(False), amphorae.c.updated_at < stale)
+    change = update(amphorae).where(amphorae.c.id == amphora_id, free)
+    return connection.execute(change.values(cert_busy=True, updated_at=utcnow())).rowcount == 1
+
+
+def _older(created: str, seconds: float) -> bool:
+    made = datetime.datetime.fromisoformat(created.replace("Z", "+00:00"))
+    return utcnow() - made > datetime.timedelta(seconds=seconds)
