@@ -40,9 +40,9 @@ class Mortal:
         await self._only_alive()
         self._writes += 1
         if self._writes == self._dies_at and not self.survives:
+            self.dead.set()
             if self._after:
                 await self._database.write(change)
-            self.dead.set()
             await asyncio.Event().wait()
         return await self._database.write(change)
 

@@ -11,7 +11,7 @@ from samovar.graph import Graph
 from .events import STATE_CHANGED
 from .failures import StepFailed
 from .nested import act_on_child
-from .rows import COMPLETE, FAILED, Resource
+from .rows import COMPLETE, FAILED, IN_PROGRESS, Resource
 from .stack_run import StackRun
 from .steps import Steps
 
@@ -47,18 +47,19 @@ class StackAction:
         return self.steps.act(row, self.action, lambda: self._act(row))
 
     def _must_be_ready(self, row: Resource) -> None:
-        if self.action == "SUSPEND" and row.status == FAILED and row.action != "SUSPEND":
+        """Refuse to act on what is not there, or on what another action left half done. Raises StepFailed."""
+        again = row.action == self.action
+        if self.action == "RESUME":
+            good = row.state in RESUMABLE or again
+        elif self.action == "SUSPEND":
+            good = row.status == COMPLETE or again
+        else:
+            good = again or row.status != IN_PROGRESS
+        if not good or row.physical_id is None:
             raise StepFailed(
                 "ResourceFailure",
                 f"resources.{row.name}",
-                f"State {row.action}_{row.status} invalid for suspend",
-            )
-        interrupted = row.action == "RESUME"
-        if self.action == "RESUME" and row.state not in RESUMABLE and not interrupted:
-            raise StepFailed(
-                "ResourceFailure",
-                f"resources.{row.name}",
-                f"State {row.action}_{row.status} invalid for resume",
+                f"State {row.action}_{row.status} invalid for {self.action.lower()}",
             )
 
     async def _act(self, row: Resource) -> str | None:

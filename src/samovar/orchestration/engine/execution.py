@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,9 +49,13 @@ ABORTED = "user triggered cancel"
 class Execution:
     """Runs one claimed operation. `finished` tells whether its end is written down."""
 
-    def __init__(self, parts: Parts, operation_id: str, stack_id: str, epoch: int) -> None:
+    def __init__(
+        self, parts: Parts, operation_id: str, stack_id: str, epoch: int, lease_until: float
+    ) -> None:
         self.parts = parts
+        self.lease_until = lease_until  # by time.monotonic(); moved on with each renewal
         self.operation_id, self.stack_id, self.epoch = operation_id, stack_id, epoch
+        self.ending = False  # the last write is under way: the lease goes with it
         self.finished = False
         self.scribe = Scribe(
             parts.database,
@@ -85,6 +90,14 @@ class Execution:
                 self._superseding.cancel()
 
     # News from outside
+
+    def assert_held(self) -> None:
+        """Raise LeaseLost when the lease may have run out: then nothing more is asked of the cloud.
+
+        The database is fenced by the epoch; a cloud is not, so an engine that was frozen looks at the clock.
+        """
+        if time.monotonic() > self.lease_until:
+            raise LeaseLost(f"the lease of operation {self.operation_id} was not renewed in time")
 
     def superseded(self) -> None:
         """A newer operation of the stack waits: begin nothing new, and end soon."""
@@ -193,6 +206,7 @@ class Execution:
             self._cloud(),
             await self._path(),
         )
+        run.assert_held = self.assert_held
         left = (self.operation.deadline_at - utcnow()).total_seconds()
         if left <= 0:
             return "Timed out"
@@ -279,10 +293,8 @@ class Execution:
             if current and action != "CANCEL":
                 outcome["ring"] = self._end_stack(connection, stack, action, failure)
 
-        try:
-            await self.scribe.change(end)
-        except LeaseLost:
-            raise
+        self.ending = True
+        await self.scribe.change(end)
         self.finished = True
         if outcome["ring"] is not None:
             await self.parts.bus.ring(OPERATIONS_TOPIC, outcome["ring"])

@@ -13,6 +13,7 @@ import asyncio
 import datetime
 import logging
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -136,17 +137,23 @@ class Service:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._lease / 4)
-            held = {identity: item.epoch for identity, item in self._held.items()}
+            held = {
+                identity: item.epoch for identity, item in self._held.items() if not item.execution.ending
+            }
             if not held:
                 continue
             try:
+                asked = time.monotonic()
                 lost = await self.parts.database.write(partial(self._renew_all, held=held))
             except DatabaseUnavailable as error:
                 log.warning("leases could not be renewed: %s", error)
                 continue
+            for identity in held.keys() - set(lost):
+                if identity in self._held:
+                    self._held[identity].execution.lease_until = asked + self._lease
             for identity in lost:
                 item = self._held.get(identity)
-                if item is not None:
+                if item is not None and not item.execution.ending:
                     log.warning("operation %s was taken over by another engine", identity)
                     item.task.cancel()
 
@@ -178,9 +185,10 @@ class Service:
                 wanted.append(identity)
             if not wanted:
                 return
+            until = time.monotonic() + self._lease
             claimed = await self.parts.database.write(lambda c: self._claim_all(c, wanted))
             for identity, depth, stack_id, epoch in claimed:
-                self._run(identity, depth, stack_id, epoch)
+                self._run(identity, depth, stack_id, epoch, until)
 
     def _claim_all(self, connection: Connection, wanted: Sequence[str]) -> list[tuple[str, int, str, int]]:
         claimed = []
@@ -198,8 +206,8 @@ class Service:
             claimed.append((identity, operation.depth, operation.stack_id, epoch))
         return claimed
 
-    def _run(self, identity: str, depth: int, stack_id: str, epoch: int) -> None:
-        execution = Execution(self.parts, identity, stack_id, epoch)
+    def _run(self, identity: str, depth: int, stack_id: str, epoch: int, until: float) -> None:
+        execution = Execution(self.parts, identity, stack_id, epoch, until)
         task = asyncio.get_running_loop().create_task(execution.run(), name=f"operation {identity}")
         self._held[identity] = _Held(execution, task, epoch, depth, stack_id)
         task.add_done_callback(partial(self._ended, identity))

@@ -45,6 +45,7 @@ class StackRun(LoadedStack):
         super().__init__(parts, stack, definition, rows, cloud, path)
         self.operation, self.scribe = operation, scribe
         self.abort_reason: str | None = None
+        self.assert_held: Callable[[], None] = lambda: None
         self.unsupported_checks = False
         self.paused: set[str] = set()  # rows that wait for a hook
         self._wakes: dict[str, asyncio.Event] = {}
@@ -154,6 +155,7 @@ class StackRun(LoadedStack):
         while True:
             try:
                 async with self.parts.limits.slot(service):
+                    self.assert_held()
                     return await ask()
             except CloudUnreachable as error:
                 if ambiguous:

@@ -174,7 +174,7 @@ class Steps:
 
     async def _delete(self, row: Resource) -> None:
         failed = row.status == FAILED
-        uncertain = row.action == "CREATE" and row.physical_id is None
+        uncertain = row.physical_id is None
         await self.begin(row, "DELETE", announce=row.state != ("DELETE", IN_PROGRESS))
         policy = row.definition.get("deletion_policy", "Delete")
         kept = policy == "Retain" or row.definition.get("external_id") is not None
