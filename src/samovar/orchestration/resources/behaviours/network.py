@@ -74,19 +74,15 @@ class Network(NetworkObject):
 
 
 class Subnet(NetworkObject):
-    """A subnet. An empty gateway means none."""
+    """A subnet. An empty gateway means none; so does one that an update takes away, pools included."""
 
     def body(self, context: ResourceContext, values: Mapping[str, Any], *, updating: bool) -> Body:
         sent = super().body(context, values, updating=updating)
         if sent.get("gateway_ip") == "":
             sent["gateway_ip"] = None
-        elif updating and sent.get("gateway_ip", "") is None:
-            del sent["gateway_ip"]
         for name in ("allocation_pools", "host_routes", "dns_nameservers"):
             if name in sent and sent[name] is None:
                 sent[name] = []
-        if updating and not sent.get("allocation_pools", True):
-            del sent["allocation_pools"]
         return sent
 
 
