@@ -248,8 +248,44 @@ def missing(program: str, group: str) -> dict[str, Any]:
     return {"deploy_stdout": "", "deploy_stderr": words, "deploy_status_code": 127}
 
 
-def ungrouped(config: dict[str, Any]) -> dict[str, Any]:
-    """Data for whoever reads them; nothing is run."""
+def cfn_init(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration is cfn-init metadata: its files are written, its commands run in their order."""
+    given = config.get("config")
+    given = json.loads(given) if isinstance(given, str) else given or {}
+    wanted = given.get("config") or (given.get("AWS::CloudFormation::Init") or {}).get("config") or {}
+    foreign = sorted(set(wanted) - {"files", "commands"})
+    if foreign:
+        words = f"This server's cfn-init knows files and commands, not {', '.join(foreign)}."
+        return {"deploy_stdout": "", "deploy_stderr": words, "deploy_status_code": 1}
+    for path, file in (wanted.get("files") or {}).items():
+        content = text_of(file.get("content"))
+        data = base64.b64decode(content) if file.get("encoding") == "base64" else content.encode()
+        os.makedirs(os.path.dirname(path) or "/", exist_ok=True)
+        with open(path, "wb") as out:
+            out.write(data)
+        os.chmod(path, int(str(file.get("mode") or "000644"), 8))
+        if file.get("owner") or file.get("group"):
+            shutil.chown(path, file.get("owner"), file.get("group"))
+    result = {"deploy_stdout": "", "deploy_stderr": "", "deploy_status_code": 0}
+    for name in sorted(wanted.get("commands") or {}):
+        command = wanted["commands"][name]
+        line = command["command"]
+        environment = {
+            **os.environ,
+            **{key: text_of(value) for key, value in (command.get("env") or {}).items()},
+        }
+        done = run(line if isinstance(line, list) else ["/bin/sh", "-c", line], environment)
+        result = {
+            "deploy_stdout": result["deploy_stdout"] + done["deploy_stdout"],
+            "deploy_stderr": result["deploy_stderr"] + done["deploy_stderr"],
+            "deploy_status_code": done["deploy_status_code"],
+        }
+        if done["deploy_status_code"] != 0 and str(command.get("ignoreErrors", "false")).lower() != "true":
+            break
+    return result
+
+
+def nothing() -> dict[str, Any]:
     return {"deploy_stdout": "", "deploy_stderr": "", "deploy_status_code": 0}
 
 
@@ -257,10 +293,10 @@ HANDLERS = {
     "script": script,
     "ansible": ansible,
     "puppet": puppet,
-    "Heat::Ungrouped": ungrouped,
-    "os-apply-config": ungrouped,
-    "apply-config": ungrouped,
+    "cfn-init": cfn_init,
 }
+# Data for whoever reads them: nothing is run, and whoever uses them signals.
+DATA_ONLY = ("Heat::Ungrouped", "os-apply-config", "apply-config")
 
 
 def hook_of(group: str) -> str:
@@ -284,27 +320,34 @@ def with_hook(path: str, config: dict[str, Any]) -> dict[str, Any]:
         return result
 
 
-def deploy(config: dict[str, Any]) -> dict[str, Any]:
-    """Apply one deployment; its outputs."""
+def deploy(config: dict[str, Any]) -> dict[str, Any] | None:
+    """Apply one deployment; its outputs. None: it is not for an agent to apply, or to signal."""
     config = dict(config, group=config.get("group") or "Heat::Ungrouped")
     if config["group"] == "component":
         action = inputs_of(config).get("deploy_action")
         configs = (config.get("config") or {}).get("configs") or []
         chosen = next((each for each in configs if action in (each.get("actions") or ())), None)
         if chosen is None:
-            return ungrouped(config)
+            return nothing()
         config.update(group=chosen["tool"], config=chosen.get("config"))
     hook = hook_of(config["group"])
     if hook:
         return with_hook(hook, config)
+    if config["group"] in DATA_ONLY:
+        return None
     handler = HANDLERS.get(config["group"])
-    return handler(config) if handler else missing(f"a hook for {config['group']}", config["group"])
+    if handler is None:
+        return missing(f"a hook for {config['group']}", config["group"])
+    try:
+        return handler(config)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, LookupError) as error:
+        return {"deploy_stdout": "", "deploy_stderr": f"{error!r}", "deploy_status_code": 1}
 
 
 # Telling
 
 
-def signal(config: dict[str, Any], result: dict[str, Any]) -> None:
+def signal(config: dict[str, Any], result: dict[str, Any], where: dict[str, Any]) -> None:
     """Tell the outputs the way the deployment asks for. Raises OSError."""
     inputs = inputs_of(config)
     transport = inputs.get("deploy_signal_transport")
@@ -312,7 +355,7 @@ def signal(config: dict[str, Any], result: dict[str, Any]) -> None:
     url = inputs.get("deploy_signal_id")
     if transport == "HEAT_SIGNAL":
         who = {
-            "auth_url": inputs["deploy_auth_url"],
+            "auth_url": reachable(inputs["deploy_auth_url"], where),
             "user_id": inputs["deploy_user_id"],
             "password": inputs["deploy_password"],
             "project_id": inputs["deploy_project_id"],
@@ -321,7 +364,7 @@ def signal(config: dict[str, Any], result: dict[str, Any]) -> None:
         as_user("POST", who, f"/stacks/{inputs['deploy_stack_id']}/resources/{name}/signal", body)
     elif url and transport != "NO_SIGNAL":
         method = inputs.get("deploy_signal_verb") or "POST"
-        http(method, url, body, {"content-type": "application/json"})
+        http(method, reachable(url, where), body, {"content-type": "application/json"})
 
 
 def kept(identity: str) -> str:
@@ -346,7 +389,18 @@ def known(identity: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def attend(config: dict[str, Any]) -> bool:
+def reachable(url: str, where: dict[str, Any]) -> str:
+    """The URL; when it means loopback, that of the cloud's own machine, then by our way to the cloud."""
+    parts = urllib.parse.urlsplit(url)
+    host = parts.hostname or ""
+    if not (host.startswith("127.") or host in ("localhost", "::1")):
+        return url
+    section = where.get((where.get("collectors") or [""])[0]) or {}
+    way = urllib.parse.urlsplit(section.get("metadata_url") or section.get("auth_url") or url)
+    return urllib.parse.urlunsplit((way.scheme, way.netloc, parts.path, parts.query, ""))
+
+
+def attend(config: dict[str, Any], where: dict[str, Any]) -> bool:
     """Run a deployment if it is new, signal it if that is still to do; whether there was anything to do."""
     identity = str(config["id"])
     state = known(identity)
@@ -354,11 +408,16 @@ def attend(config: dict[str, Any]) -> bool:
         return False
     if state is None or "result" not in state:
         say(f"deploying {config.get('name')} ({config.get('group')})")
-        state = {"result": deploy(config)}
+        result = deploy(config)
+        if result is None:
+            say(f"{config.get('name')} is data only: whoever uses it signals")
+            keep(identity, {"told": True})
+            return True
+        state = {"result": result}
         keep(identity, state)
-        say(f"{config.get('name')} ended with status {state['result'].get('deploy_status_code')}")
+        say(f"{config.get('name')} ended with status {result.get('deploy_status_code')}")
     try:
-        signal(config, state["result"])
+        signal(config, state["result"], where)
     except urllib.error.HTTPError as error:
         if error.code >= 500:
             raise
@@ -392,7 +451,7 @@ def main() -> int:
         try:
             metadata = collect(where)
             for config in metadata.get("deployments") or []:
-                busy = attend(config) or busy
+                busy = attend(config, where) or busy
             where = metadata.get("os-collect-config") or where
             trouble = ""
         except (OSError, ValueError, KeyError) as error:

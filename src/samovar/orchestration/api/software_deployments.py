@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from samovar.database import new_id, utcnow
+from samovar.orchestration.engine.rows import FAILED
+from samovar.orchestration.engine.tables import resources
 from samovar.orchestration.software import (
     deployed_configs,
     deployment_shown,
@@ -62,7 +64,19 @@ class SoftwareDeployments:
         if server:
             query = query.where(columns.server_id == server)
         rows = await self.database.read(lambda c: list(c.execute(query).mappings()))
-        return {"software_deployments": [deployment_shown(row) for row in rows]}
+        return {"software_deployments": await self._shown(rows)}
+
+    async def _shown(self, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
+        """As stored; but those whose resource has given up waiting, so that nobody concludes them, failed."""
+        open_ones = [row["id"] for row in rows if row["status"] == "IN_PROGRESS"]
+        given_up: set[str] = set()
+        if open_ones:
+            query = select(resources.c.physical_id).where(
+                resources.c.physical_id.in_(open_ones), resources.c.status == FAILED
+            )
+            given_up = set(await self.database.read(lambda c: list(c.execute(query).scalars())))
+        cancelled = {"status": "FAILED", "status_reason": "Deployment cancelled."}
+        return [deployment_shown(row) | (cancelled if row["id"] in given_up else {}) for row in rows]
 
     async def metadata(self, call: Call) -> dict[str, Any]:
         """What the agent of a server is to run; also for users of the stack domain."""
@@ -110,7 +124,7 @@ class SoftwareDeployments:
         return row
 
     async def show(self, call: Call) -> dict[str, Any]:
-        return {"software_deployment": deployment_shown(await self._one(call))}
+        return {"software_deployment": (await self._shown([await self._one(call)]))[0]}
 
     async def update(self, call: Call) -> dict[str, Any]:
         row = await self._one(call)

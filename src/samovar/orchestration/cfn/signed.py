@@ -6,6 +6,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
@@ -53,9 +54,15 @@ async def find_resource(
     if found is None:
         raise refusal("InvalidClientTokenId", "The access key belongs to no resource of that stack and name.")
     secret = str(found[1].secrets.get(SECRET_KEY, ""))
-    host = call.request.headers.get("host") or call.request.url.netloc
-    expected = signature(secret, call.request.method, host, call.request.scope["path"], params)
-    if not secret or not hmac.compare_digest(expected.encode(), given.encode()):
+    # The host that was signed: that of the request, or ours, which servers reach under another name.
+    hosts = [call.request.headers.get("host") or call.request.url.netloc, urlsplit(parts.cfn_endpoint).netloc]
+    if not secret or not any(
+        hmac.compare_digest(
+            signature(secret, call.request.method, host, call.request.scope["path"], params).encode(),
+            given.encode(),
+        )
+        for host in hosts
+    ):
         raise refusal("SignatureDoesNotMatch", "The signature is not that of this access key.")
     return found
 

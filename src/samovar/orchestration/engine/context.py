@@ -108,6 +108,10 @@ class Context:
         row = await self.run.fresh_row_by_reference(reference)
         return None if row is None else row.metadata
 
+    async def properties_of(self, reference: str) -> Mapping[str, Any] | None:
+        row = await self.run.fresh_row_by_reference(reference)
+        return None if row is None else row.properties
+
     async def clear_metadata_of(self, reference: str) -> None:
         row = await self.run.fresh_row_by_reference(reference)
         if row is not None:

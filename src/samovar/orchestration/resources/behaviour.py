@@ -146,6 +146,9 @@ class ResourceContext(Protocol):
     async def metadata_of(self, reference: str) -> Mapping[str, Any] | None:
         """The metadata of the resource of this stack whose reference is that; None: there is none."""
 
+    async def properties_of(self, reference: str) -> Mapping[str, Any] | None:
+        """The properties of the resource of this stack whose reference is that; None: there is none."""
+
     async def clear_metadata_of(self, reference: str) -> None: ...
 
     async def refresh(self) -> None:

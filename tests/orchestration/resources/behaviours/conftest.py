@@ -245,6 +245,9 @@ class Held:
     async def metadata_of(self, reference):
         return self.others[reference].metadata if reference in self.others else None
 
+    async def properties_of(self, reference):
+        return self.others[reference].properties if reference in self.others else None
+
     async def clear_metadata_of(self, reference):
         if reference in self.others:
             self.others[reference].metadata = {}

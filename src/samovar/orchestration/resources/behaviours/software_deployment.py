@@ -91,6 +91,7 @@ class SoftwareDeployment(Behaviour):
         config = await self._source(context)
         if action not in actions_of(config, context.properties):
             return context.physical_id if not new else None
+        await self._check_server(context)
         transport = str(context.properties.get("signal_transport"))
         inputs = derived_inputs(
             config,
@@ -160,7 +161,8 @@ class SoftwareDeployment(Behaviour):
             ("deploy_signal_transport", transport, "How the server tells its outputs"),
         ]
         if transport == "CFN_SIGNAL":
-            access = await context.signed_access(outside=not await self._in_cloud(context))
+            # The public URL: people signal too, and agents know their way to the cloud.
+            access = await context.signed_access(outside=True)
             found += [
                 ("deploy_signal_id", access.signal_url, "URL to signal the outputs at"),
                 ("deploy_signal_verb", "POST", "HTTP verb of the signal"),
@@ -290,6 +292,18 @@ class SoftwareDeployment(Behaviour):
 
     async def _in_cloud(self, context: ResourceContext) -> bool:
         return await self._server(context) is not None
+
+    @staticmethod
+    async def _check_server(context: ResourceContext) -> None:
+        """A server of this stack must have been told that it is deployed to. Raises ResourceFailed."""
+        server = await context.properties_of(str(context.properties["server"])) or {}
+        form = server.get("user_data_format", "SOFTWARE_CONFIG")
+        if form != "SOFTWARE_CONFIG":
+            raise ResourceFailed(
+                f"The server has the user_data_format {form}; nothing in it looks for deployments unless that"
+                " is SOFTWARE_CONFIG.",
+                kind="StackValidationFailed",
+            )
 
     async def _can_answer(self, context: ResourceContext) -> bool:
         """Whether somebody is there to run what is deployed."""
