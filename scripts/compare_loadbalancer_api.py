@@ -22,7 +22,7 @@ from samovar.config import LoadBalancerSettings, Settings
 from samovar.loadbalancer.api import catalogue, health_monitors, l7policies, l7rules, members, pools
 from samovar.loadbalancer.api.discovery import UPDATED
 from samovar.loadbalancer.api.fields import Fields
-from samovar.loadbalancer.api.listeners import listener_fields
+from samovar.loadbalancer.api.listener import listener_fields
 from samovar.loadbalancer.api.load_balancers import load_balancer_fields
 from samovar.loadbalancer.api.rules import default_rules
 from samovar.loadbalancer.api.service import Service, canonical

@@ -6,7 +6,7 @@ from sqlalchemy import insert, select, update
 
 from samovar.database import new_id, utcnow
 from samovar.loadbalancer import operations
-from samovar.loadbalancer.tables import amphorae, load_balancers, statistics
+from samovar.loadbalancer.tables import amphorae, statistics
 
 
 @pytest.fixture
@@ -151,8 +151,10 @@ async def test_a_failure_is_told_and_can_be_mended(database, member, lb, worker)
     await database.write(run)
     assert (await member.get(path))["provisioning_status"] == "ERROR"
     assert (await member.get("/pools"))[0]["provisioning_status"] == "ERROR"
-    reason = select(load_balancers.c.status_reason)
-    assert "room" in await database.read(lambda c: c.execute(reason).scalar())
+    progress = await member.get(f"{path}/progress")
+    assert progress["reason"] == "No host has room for the amphora."
+    assert progress["applied_generation"] < progress["generation"]
+    assert [item["status"] for item in progress["operations"]] == ["FAILED", "COMPLETE"]
     await member.put(path, loadbalancer={"name": "again"})
     await worker.work()
     assert (await member.get(path))["provisioning_status"] == "ACTIVE"

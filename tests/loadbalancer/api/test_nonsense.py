@@ -7,7 +7,7 @@ import pytest
 
 from samovar.config import LoadBalancerSettings
 from samovar.loadbalancer.api import health_monitors, l7policies, l7rules, members, pools
-from samovar.loadbalancer.api.listeners import listener_fields
+from samovar.loadbalancer.api.listener import listener_fields
 from samovar.loadbalancer.api.load_balancers import load_balancer_fields
 
 JUNK = (

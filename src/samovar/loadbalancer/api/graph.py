@@ -15,7 +15,7 @@ from .change import Backend, Change, Row
 from .faults import bad, missing
 from .fields import Values
 from .l7policies import add_policy
-from .listeners import add_listener
+from .listener import add_listener
 from .members import check_subnets
 from .pools import add_pool
 from .references import References

@@ -20,10 +20,10 @@ from .collection import ROOT, Objects, kind_of
 from .faults import bad, refuse
 from .fields import SETTING, Field, Fields, Values, changed, common, created, wrapped
 from .graph import Graph, references_in, subnets_in
-from .listeners import listener_fields
+from .listener import listener_fields
 from .pools import FIELDS as POOL_FIELDS
 from .references import check_references
-from .statistics import of_load_balancer, status_tree
+from .statistics import of_load_balancer, progress, status_tree
 from .views import whole_view
 from .vips import VipPlanner
 
@@ -84,6 +84,7 @@ class LoadBalancers(Objects):
         api.route("GET", one + "/status", self.statuses)
         api.route("GET", one + "/statuses", self.statuses)
         api.route("GET", one + "/stats", self.statistics)
+        api.route("GET", one + "/progress", self.progress)
         api.route("PUT", one + "/failover", self.failover)
         api.route("GET", one + "/{word}", self.nothing)
 
@@ -237,6 +238,11 @@ class LoadBalancers(Objects):
                 lambda connection: of_load_balancer(connection, row["id"])
             )
         }
+
+    async def progress(self, call: Call) -> Any:
+        """Why it is as it is: the last reason, and the workers' operations. Octavia has no such route."""
+        row = await self.read(call, "get_status")
+        return {"progress": await self.backend.database.read(lambda connection: progress(connection, row))}
 
     async def nothing(self, call: Call) -> Any:
         """Another word after the id is taken for a field that is not there, as in Octavia."""

@@ -13,12 +13,15 @@ from ..tables import (
     l7policies,
     listeners,
     members,
+    operations,
     pools,
     statistics,
 )
 from .change import Row
+from .views import moment
 
 COUNTERS = ("bytes_in", "bytes_out", "total_connections", "request_errors")
+SHOWN_OPERATIONS = 20
 DEAD = ("DELETED", "PENDING_DELETE", "ERROR", "FAILOVER_STOPPED")
 
 
@@ -82,6 +85,30 @@ def status_tree(connection: Connection, lb: RowMapping) -> dict[str, Any]:
         reached = dict.fromkeys([row["default_pool_id"], *redirects.get(row["id"], ())])
         heard.append({**_status(row), "pools": [behind[pool] for pool in reached if pool in behind]})
     return {"loadbalancer": {**_status(lb), "listeners": heard}}
+
+
+def progress(connection: Connection, lb: RowMapping) -> dict[str, Any]:
+    """What was asked of workers, the newest first, and why the last one failed if it did."""
+    query = select(operations).where(operations.c.load_balancer_id == lb["id"])
+    query = query.order_by(operations.c.created_at.desc(), operations.c.id).limit(SHOWN_OPERATIONS)
+    return {
+        "provisioning_status": lb["provisioning_status"],
+        "reason": lb["status_reason"],
+        "generation": lb["generation"],
+        "applied_generation": lb["applied_generation"],
+        "operations": [
+            {
+                **{
+                    name: row[name] for name in ("id", "kind", "status", "reason", "generation", "amphora_id")
+                },
+                "request_id": row["request_id"],
+                "worker": row["lease_owner"],
+                "created_at": moment(row["created_at"]),
+                "finished_at": moment(row["finished_at"]),
+            }
+            for row in connection.execute(query).mappings()
+        ],
+    }
 
 
 def _status(row: Row) -> dict[str, Any]:
