@@ -11,6 +11,7 @@ from typing import Any
 from samovar.clients import Cloud
 from samovar.diagnostics import Diagnostics, Place
 from samovar.orchestration.engine.definitions import Definition
+from samovar.orchestration.engine.groups import GROUPS
 from samovar.orchestration.engine.parts import Parts
 from samovar.orchestration.engine.texts import limits_of
 from samovar.orchestration.resources.behaviours import Lookup, is_available, missing_objects
@@ -167,6 +168,10 @@ class DraftReader:
             pending.append(PendingLookup(("parameters", name), constraint.name, value))
         if pending:
             findings.extend(await missing_objects(pending, Lookup(cloud), draft.place_of))
+        if any(kind.name == "OS::Heat::Stack" for kind in declared.values()):
+            from .remote import check_remote_stacks
+
+            await check_remote_stacks(draft, cloud, findings)
         raise_errors(findings)
 
     def _pending(self, draft: Draft) -> tuple[list[PendingLookup], dict[str, ResourceType]]:
@@ -196,7 +201,7 @@ class DraftReader:
         """Refuse types whose service the cloud has not got, and those that nothing here can make."""
         known: dict[str, bool] = {}
         for name, kind in declared.items():
-            if kind.noop or kind.nested_stack:
+            if kind.noop or (kind.nested_stack and kind.name in GROUPS):
                 continue
             service = SERVICE_TYPES.get(kind.service or "")
             if service is not None and service not in known:

@@ -76,7 +76,7 @@ class Listing:
     async def index(self, call: Call) -> dict[str, Any]:
         project = self.desk.project(call)
         read = self.desk.parts.database.read
-        if not call.query:
+        if not call.query and not self.desk.parts.settings.engine.hidden_stack_tags:
             rows = await read(lambda c: c.execute(_plain, {"project": project}).all())
             return {"stacks": self._summaries(call, rows)}
         everywhere = flag(call, "global_tenant")
@@ -90,6 +90,11 @@ class Listing:
         limit = whole_number("limit", call.query.get("limit"))
         query = self._filtered(call, None if everywhere else project)
         return await read(lambda c: self._page(c, call, query, limit))
+
+    def _hidden(self, call: Call) -> list[str]:
+        """The tags whose stacks this request does not see: asking for tags, or for hidden ones, shows all."""
+        asked = any(name in call.query for name in ("tags", "tags_any"))
+        return [] if asked or flag(call, "show_hidden") else self.desk.parts.settings.engine.hidden_stack_tags
 
     async def detail(self, call: Call) -> dict[str, Any]:
         project = self.desk.project(call)
@@ -138,6 +143,10 @@ class Listing:
         for name in STATUSES:
             if call.query.getlist(name):
                 query = query.where(or_(*(_status(value) for value in call.query.getlist(name))))
+        hidden = self._hidden(call)
+        if hidden:
+            tagged = exists().where(stack_tags.c.stack_id == stacks.c.id, stack_tags.c.tag.in_(hidden))
+            query = query.where(~tagged)
         return _tagged(query, call)
 
     def _summaries(self, call: Call, rows: Any) -> list[dict[str, Any]]:

@@ -11,7 +11,6 @@ STACK_USER = "role:heat_stack_user and project_id:%(project_id)s"
 READER_OR_STACK_USER = f"({READER}) or ({STACK_USER})"
 ADMIN = "role:admin"
 PROJECT_ADMIN = "role:admin and project_id:%(project_id)s"
-NOBODY = "!"
 
 _READ = (
     "detail index list_resource_types list_template_versions list_template_functions preview resource_schema "
@@ -54,7 +53,7 @@ DEFAULTS: Mapping[str, str] = {
     **{f"stacks:{name}": MEMBER for name in _WRITE.split()},
     "stacks:lookup": READER_OR_STACK_USER,
     "stacks:update_no_change": "rule:stacks:update_patch",
-    "stacks:global_index": NOBODY,
+    "stacks:global_index": ADMIN,
     "actions:action": MEMBER,
     "actions:snapshot": MEMBER,
     "actions:suspend": MEMBER,
@@ -69,7 +68,7 @@ DEFAULTS: Mapping[str, str] = {
     "resource:mark_unhealthy": MEMBER,
     "events:index": READER,
     "events:show": READER,
-    "software_configs:global_index": NOBODY,
+    "software_configs:global_index": ADMIN,
     "software_configs:index": READER,
     "software_configs:show": READER,
     "software_configs:create": MEMBER,

@@ -198,7 +198,7 @@ def _known(item: Node, scope: Scope | None) -> Any:
 
 
 class GetFile(Function):
-    """`get_file: key`: a text that came with the template."""
+    """A function for including a file inline."""
 
     __slots__ = ()
 
