@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+NAMESPACES = Path("/run/netns")
 
 
 @dataclass
@@ -33,6 +34,10 @@ class RunningCloud:
     def state_dir(self) -> Path:
         return self.folder / "state"
 
+    def names(self, kind: str = "") -> set[str]:
+        """The namespaces that this cloud has made and not removed; `kind` is srv, net, rtr or ext."""
+        return {entry.name for entry in (self.state_dir / "namespaces").glob(f"sv-{kind}*")}
+
     def samovar(self, *arguments: str, status: int | None = 0, timeout: float = 120) -> str:
         """Run a command of ours on this cloud; return what it printed."""
         command = [sys.executable, "-m", "samovar.cli.main", *arguments, "--state-dir", str(self.state_dir)]
@@ -45,19 +50,10 @@ class RunningCloud:
 
     def openstack(self, *arguments: str, cloud: str = "samovar", status: int | None = 0) -> str:
         """Run the real `openstack` command; return what it printed."""
-        folder = self.folder / "openstack"
-        folder.mkdir(exist_ok=True)
-        order = {
-            "arguments": ["--os-cloud", cloud, *arguments],
-            "environment": {**os.environ, **self.environment},
-            "stdout": str(folder / "stdout"),
-            "stderr": str(folder / "stderr"),
-        }
-        code = _clients().run(order)
-        said = subprocess.CompletedProcess(
-            ["openstack", *arguments], code, (folder / "stdout").read_text(), (folder / "stderr").read_text()
+        done = run_openstack(
+            ["--os-cloud", cloud, *arguments], {**os.environ, **self.environment}, self.folder / "openstack"
         )
-        return self._checked(said, status)
+        return self._checked(done, status)
 
     def openstack_json(self, *arguments: str, cloud: str = "samovar") -> object:
         """The same with ``-f json``, decoded."""
@@ -114,6 +110,18 @@ class Clients:
         self._process.stdout.close()
 
 
+def run_openstack(
+    arguments: list[str], environment: dict[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Run the real `openstack` command with this environment; its output passes through `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    out, err = folder / "stdout", folder / "stderr"
+    code = _clients().run(
+        {"arguments": arguments, "environment": environment, "stdout": str(out), "stderr": str(err)}
+    )
+    return subprocess.CompletedProcess(["openstack", *arguments], code, out.read_text(), err.read_text())
+
+
 _running: list[Clients] = []
 
 
@@ -152,31 +160,44 @@ def new_cloud(folder: Path) -> RunningCloud:
 @contextlib.contextmanager
 def started(cloud: RunningCloud) -> Iterator[RunningCloud]:
     """Start the cloud; afterwards take it down and insist that nothing is left."""
-    before = machine()
     try:
         cloud.up()
         yield cloud
     finally:
+        names = cloud.names()
         cloud.samovar("down", "--purge")
-    assert left_behind(before) == {}
+    left = left_behind(cloud, names)
+    assert left == [], left
 
 
-def machine() -> dict[str, set[str]]:
-    """What a cloud could leave on the machine: namespaces, links, mounts, cgroups."""
-    return {
-        "namespaces": {entry.name for entry in Path("/run/netns").glob("sv-*")},
-        "links": {entry.name for entry in Path("/sys/class/net").iterdir()},
-        "mounts": {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()},
-        "cgroups": {str(entry) for entry in Path("/sys/fs/cgroup").glob("**/*samovar*") if entry.is_dir()},
-    }
+def left_behind(cloud: RunningCloud, names: set[str], seconds: float = 5.0) -> list[str]:
+    """What is still on the machine of a cloud that is down; `names` are the namespaces that it had.
 
-
-def left_behind(before: dict[str, set[str]], seconds: float = 5.0) -> dict[str, set[str]]:
-    """What is there now and was not before; the kernel gets a moment to let go of namespaces."""
+    The kernel gets a moment to let go of namespaces.
+    """
     deadline = time.monotonic() + seconds
     while True:
-        now = machine()
-        left = {kind: now[kind] - before[kind] for kind in now if now[kind] - before[kind]}
+        left = _left(cloud, names)
         if not left or time.monotonic() > deadline:
             return left
         time.sleep(0.05)
+
+
+def _left(cloud: RunningCloud, names: set[str]) -> list[str]:
+    left = [f"namespace {name}" for name in names if (NAMESPACES / name).exists()]
+    links = {name.replace("sv-ext-", "sv") for name in names if name.startswith("sv-ext-")}
+    left += [f"link {link}" for link in links if Path("/sys/class/net", link).exists()]
+    place = str(cloud.state_dir)
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        if place in line or any(name in line for name in names):
+            left.append(f"mount {line}")
+    servers = {name.removeprefix("sv-srv-") for name in names if name.startswith("sv-srv-")}
+    left += [
+        f"cgroup {path}" for path in Path("/sys/fs/cgroup").glob("**/samovar/*/*") if path.name in servers
+    ]
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if place in command and int(folder.name) != os.getpid():
+                left.append(f"process {folder.name}: {command}")
+    return left

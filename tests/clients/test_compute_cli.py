@@ -1,48 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The openstack command against compute, with servers that really run."""
 
-import time
-
 import pytest
-import uvicorn
-
-from ..cloud.compute.whole import Whole
-from .conftest import LiveCloud
 
 pytestmark = [pytest.mark.clients, pytest.mark.kernel]
 ME = {"user": "samovar", "project": "samovar"}
 SCRIPT = "#!/bin/sh\necho the script of $(hostname) ran\n"
-
-
-class ComputeCloud(LiveCloud):
-    """A whole small cloud with a host agent."""
-
-    async def _serve(self):
-        cloud = Whole(self.state_dir, self.socket.getsockname()[1])
-        await cloud.start()
-        self.first = cloud.first
-        self.server = uvicorn.Server(uvicorn.Config(cloud.root, log_level="warning"))
-        self._ready.set()
-        try:
-            await self.server.serve(sockets=[self.socket])
-        finally:
-            await cloud.stop()
-
-    def mine(self, *words, **options):
-        return self.json(*words, **ME, **options)
-
-    def until(self, server, wanted):
-        deadline = time.monotonic() + 30
-        while (found := self.mine("server", "show", server))["status"] != wanted:
-            assert time.monotonic() < deadline and found["status"] != "ERROR", found
-        return found
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory):
-    cloud = ComputeCloud(tmp_path_factory.mktemp("live"))
-    yield cloud
-    cloud.stop()
 
 
 @pytest.fixture(scope="module")

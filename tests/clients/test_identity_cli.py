@@ -3,7 +3,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.clients
+pytestmark = [pytest.mark.clients, pytest.mark.kernel]
 
 
 def test_token_and_catalog(live):
@@ -118,7 +118,7 @@ def test_application_credentials_and_trusts(live):
     assert len(live.json("application", "credential", "list", **me)) == 1
     live.run("application", "credential", "delete", "robot", **me)
     live.run("token", "issue", status=1, **robot)
-    users = live.first.user_ids
+    users = {row["Name"]: row["ID"] for row in live.json("user", "list")}
     trust = live.json(
         *("trust", "create", "--project", live.first.project_id, "--role", "member", "--impersonate"),
         *(users["samovar"], users["heat"]),

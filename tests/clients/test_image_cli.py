@@ -3,7 +3,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.clients
+pytestmark = [pytest.mark.clients, pytest.mark.kernel]
 ME = {"user": "samovar", "project": "samovar"}
 
 

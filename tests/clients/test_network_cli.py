@@ -2,45 +2,8 @@
 """The openstack command against the network service."""
 
 import pytest
-import uvicorn
 
-from samovar.cloud.identity import CatalogEntry
-from samovar.cloud.identity import Service as Identity
-from samovar.cloud.network import Service as Network
-from samovar.config import Settings
-from samovar.database import Database
-from samovar.messaging import LocalBus
-from samovar.web import Prefixes
-
-from .conftest import LiveCloud
-
-pytestmark = pytest.mark.clients
-
-
-class NetworkCloud(LiveCloud):
-    """Identity and network; nothing is wired, so nothing becomes ACTIVE."""
-
-    async def _serve(self):
-        database = Database(f"sqlite:///{self.state_dir}/cloud.db")
-        database.create_tables()
-        settings = Settings(state_dir=self.state_dir)
-        identity = Identity(database, settings)
-        self.first = await identity.bootstrap([CatalogEntry("network", "neutron", "/network")])
-        network = Network(database, LocalBus(), settings, identity.validator())
-        await network.bootstrap()
-        applications = {"identity": identity.api().asgi(), "network": network.api().asgi()}
-        root = applications["identity"]
-        self.server = uvicorn.Server(uvicorn.Config(Prefixes(applications, root), log_level="warning"))
-        self._ready.set()
-        await self.server.serve(sockets=[self.socket])
-        await database.close()
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory):
-    cloud = NetworkCloud(tmp_path_factory.mktemp("live"))
-    yield cloud
-    cloud.stop()
+pytestmark = [pytest.mark.clients, pytest.mark.kernel]
 
 
 MEMBER = {"user": "samovar", "project": "samovar"}
@@ -134,4 +97,4 @@ def test_what_admins_do(live):
     refused = live.run("network", "create", "--external", "mine", **MEMBER, status=1)
     assert "403" in refused.stderr
     assert "public" in live.run("network", "list", **MEMBER).stdout
-    assert live.json("network", "agent", "list") == []
+    assert [row["Agent Type"] for row in live.json("network", "agent", "list")] == ["Host agent"]

@@ -3,22 +3,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-OPENSTACK = os.environ.get("OPENSTACK_CLIENT") or shutil.which("openstack") or "/work/osc/bin/openstack"
-SRC = Path(__file__).parents[2] / "src"
-pytestmark = pytest.mark.clients
+pytestmark = [pytest.mark.clients, pytest.mark.kernel]
 
 TEMPLATE = """
 heat_template_version: 2018-08-31
@@ -47,74 +38,22 @@ outputs:
 
 
 class Heat:
-    """Identity, the orchestration API and an engine in a process; the openstack command as their user."""
+    """The openstack command as a user of the cloud."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder, self.origin = folder, f"http://127.0.0.1:{port}"
-        command = [
-            sys.executable,
-            "-m",
-            "samovar.cli.main",
-            "serve",
-            "identity",
-            "orchestration-api",
-            "engine",
-        ]
-        with (folder / "log").open("w") as log:
-            self.program = subprocess.Popen(
-                [*command, "--state-dir", str(folder), "--port", str(port)],
-                env={**os.environ, "PYTHONPATH": str(SRC)},
-                stderr=log,
-            )
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                urllib.request.urlopen(f"{self.origin}/readyz", timeout=2).close()
-                return
-            except OSError:
-                assert time.monotonic() < deadline, (folder / "log").read_text()
-                time.sleep(0.1)
+    def __init__(self, live: Any) -> None:
+        self.live = live
 
     def run(self, *words: str, good: bool = True, user: str = "samovar") -> str:
-        passwords = json.loads((self.folder / "passwords.json").read_text())
-        variables = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.folder),
-            "OS_AUTH_URL": f"{self.origin}/identity",
-            "OS_USERNAME": user,
-            "OS_PASSWORD": passwords[user],
-            "OS_PROJECT_NAME": user,
-            "OS_USER_DOMAIN_NAME": "Default",
-            "OS_PROJECT_DOMAIN_NAME": "Default",
-            "OS_IDENTITY_API_VERSION": "3",
-        }
-        done = subprocess.run([OPENSTACK, *words], env=variables, capture_output=True, text=True, timeout=120)
-        log = (self.folder / "log").read_text()[-2000:]
-        assert (done.returncode == 0) is good, (words, done.stdout, done.stderr, log)
-        return done.stdout + done.stderr
+        done = self.live.run(*words, user=user, project=user, status=0 if good else 1)
+        return str(done.stdout + done.stderr)
 
     def json(self, *words: str, user: str = "samovar") -> Any:
-        text = self.run(*words, "-f", "json", user=user)
-        start = min(index for index in (text.find("{"), text.find("[")) if index >= 0)
-        return json.JSONDecoder().raw_decode(text[start:])[0]
-
-    def stop(self) -> None:
-        self.program.terminate()
-        self.program.wait(20)
+        return self.live.json(*words, user=user, project=user)
 
 
 @pytest.fixture(scope="module")
-def heat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Heat]:
-    import socket
-
-    if not Path(OPENSTACK).exists():
-        pytest.fail("these tests need the openstack command: set OPENSTACK_CLIENT to it")
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port = listening.getsockname()[1]
-    found = Heat(tmp_path_factory.mktemp("heat"), port)
-    yield found
-    found.stop()
+def heat(live: Any) -> Heat:
+    return Heat(live)
 
 
 @pytest.fixture

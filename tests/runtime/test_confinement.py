@@ -11,7 +11,9 @@ from samovar.runtime.confinement import confine
 mine = Path(sys.argv[1])
 print("lacking", confine([mine]))
 (mine / "ok").write_text("ok")
-(mine / "ok").rename(mine / "renamed")
+(mine / "inner").mkdir()
+(mine / "ok").rename(mine / "inner" / "moved")
+(mine / "inner" / "moved").write_text("shorter")
 print("inside")
 try:
     Path(sys.argv[2]).write_text("no")

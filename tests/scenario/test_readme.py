@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clouds import left_behind, machine, new_cloud
+from clouds import left_behind, new_cloud
 
 pytestmark = pytest.mark.kernel
 ROOT = Path(__file__).parent.parent.parent
@@ -33,7 +33,6 @@ def test_the_readme_runs(tmp_path):
         "SAMOVAR_EXTERNAL_CIDR": cloud.external,
         "PATH": f"{clients}:{os.environ['PATH']}",
     }
-    before = machine()
     script = "set -ex\n" + "\n".join(commands())
     try:
         done = subprocess.run(
@@ -49,6 +48,6 @@ def test_the_readme_runs(tmp_path):
         assert "server1_url" in done.stdout
         assert "CREATE_COMPLETE" in done.stdout
         assert "ACTIVE" in done.stdout
-        assert left_behind(before) == {}
+        assert left_behind(cloud, cloud.names()) == []
     finally:
         cloud.samovar("down", "--purge")

@@ -20,9 +20,11 @@ PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 23, 24, 38
 CAPABILITY_VERSION_3 = 0x20080522
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 RULE_PATH_BENEATH = 1
-# linux/landlock.h: the rights of ABI 1 that change something (write, remove, make).
-WRITE_FILE = 1 << 1
+# linux/landlock.h: the rights of ABI 1 that change something (write, remove, make), and what later ABIs
+# added: moving between folders (2), truncating (3).
+WRITE_FILE, REFER, TRUNCATE = 1 << 1, 1 << 13, 1 << 14
 WRITES = WRITE_FILE | sum(1 << bit for bit in range(4, 13))
+RULESET_VERSION = 1
 
 
 def confine(writable: Iterable[Path]) -> list[str]:
@@ -45,7 +47,13 @@ def confine(writable: Iterable[Path]) -> list[str]:
 
 
 def _restrict_writing(libc: ctypes.CDLL, places: Iterable[Path]) -> None:
-    rules = libc.syscall(CREATE_RULESET, struct.pack("=Q", WRITES), 8, 0)
+    version = libc.syscall(CREATE_RULESET, None, 0, RULESET_VERSION)
+    if version < 2:
+        # Without REFER files could not be moved between folders at all.
+        raise OSError(0, "this kernel's version of it cannot move files between folders")
+    on_files = WRITE_FILE | (TRUNCATE if version >= 3 else 0)
+    handled = WRITES | REFER | on_files
+    rules = libc.syscall(CREATE_RULESET, struct.pack("=Q", handled), 8, 0)
     _check(rules, "landlock_create_ruleset")
     try:
         for place in places:
@@ -53,7 +61,7 @@ def _restrict_writing(libc: ctypes.CDLL, places: Iterable[Path]) -> None:
                 continue
             beneath = os.open(place, os.O_PATH | os.O_CLOEXEC)
             try:
-                rights = WRITES if place.is_dir() else WRITE_FILE
+                rights = handled if place.is_dir() else on_files
                 attributes = struct.pack("=Qi", rights, beneath)
                 _check(libc.syscall(ADD_RULE, rules, RULE_PATH_BENEATH, attributes, 0), "landlock_add_rule")
             finally:
