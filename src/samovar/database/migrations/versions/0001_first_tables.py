@@ -451,6 +451,56 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_image_tasks_image_id"), ["image_id"], unique=False)
 
     op.create_table(
+        "key_manager_containers",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("creator_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=True),
+        sa.Column("type", sa.String(length=32), nullable=False),
+        sa.Column("secrets", Json(), nullable=False),
+        sa.Column("acl", Json(), nullable=True),
+        sa.Column("consumers", Json(), nullable=False),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.Column("updated_at", Timestamp(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_key_manager_containers")),
+    )
+    with op.batch_alter_table("key_manager_containers", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_key_manager_containers_listing", ["project_id", "created_at", "id"], unique=False
+        )
+
+    op.create_table(
+        "key_manager_secrets",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("creator_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=True),
+        sa.Column("secret_type", sa.String(length=32), nullable=False),
+        sa.Column("algorithm", sa.String(length=255), nullable=True),
+        sa.Column("bit_length", sa.Integer(), nullable=True),
+        sa.Column("mode", sa.String(length=255), nullable=True),
+        sa.Column("content_type", sa.String(length=255), nullable=True),
+        sa.Column(
+            "payload",
+            sa.LargeBinary()
+            .with_variant(mysql.MEDIUMBLOB(), "mariadb")
+            .with_variant(mysql.MEDIUMBLOB(), "mysql"),
+            nullable=True,
+        ),
+        sa.Column("expiration", Timestamp(), nullable=True),
+        sa.Column("acl", Json(), nullable=True),
+        sa.Column("metadata", Json(), nullable=False),
+        sa.Column("consumers", Json(), nullable=False),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.Column("updated_at", Timestamp(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_key_manager_secrets")),
+    )
+    with op.batch_alter_table("key_manager_secrets", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_key_manager_secrets_listing", ["project_id", "created_at", "id"], unique=False
+        )
+
+    op.create_table(
         "loadbalancer_amphorae",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("load_balancer_id", sa.String(length=36), nullable=True),
