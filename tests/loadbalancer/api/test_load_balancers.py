@@ -3,7 +3,7 @@
 
 import re
 
-from samovar.loadbalancer import load_tree
+from samovar.loadbalancer import load_tree, operations
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?")
 
@@ -59,6 +59,8 @@ async def test_the_vip_by_network_address_and_port(member, subnet):
     by_port = await member.create("loadbalancers", vip_port_id=port["id"])
     assert by_port["vip_address"] == port["fixed_ips"][0]["ip_address"]
     assert by_port["vip_port_id"] == port["id"]
+    again = {"loadbalancer": {"vip_port_id": port["id"]}}
+    assert (await member.refused("POST", "/loadbalancers", again))[0] == 409
 
 
 async def test_what_no_vip_can_be(member, other, subnet):
@@ -223,3 +225,23 @@ async def test_additional_vips(member, subnet, worker):
     assert [vip.owned for vip in worker.trees[-1].vips] == [True, True]
     twice = {"vip_subnet_id": subnet["id"], "additional_vips": [{"subnet_id": subnet["id"]}]}
     assert (await member.refused("POST", "/loadbalancers", {"loadbalancer": twice}))[0] == 400
+
+
+async def test_what_stands_above_a_change_settles_with_it(member, lb, database):
+    listener = await member.create("listeners", loadbalancer_id=lb["id"], protocol="HTTP", protocol_port=80)
+
+    def claimed(connection):
+        (identity,) = operations.waiting(connection)
+        return operations.claim(connection, identity, "w", 30)
+
+    operation = await database.write(claimed)
+    await member.create("pools", listener_id=listener["id"], protocol="HTTP", lb_algorithm="ROUND_ROBIN")
+
+    async def statuses():
+        listeners, pools = await member.get("/listeners"), await member.get("/pools")
+        return [item["provisioning_status"] for item in (*listeners, *pools)]
+
+    assert not await database.write(lambda c: operations.settle(c, operation, operation.generation))
+    assert await statuses() == ["PENDING_CREATE", "PENDING_CREATE"]
+    assert await database.write(lambda c: operations.settle(c, operation, operation.generation + 1))
+    assert await statuses() == ["ACTIVE", "ACTIVE"]

@@ -182,12 +182,15 @@ class Change:
     def touch(self, table: Table, ids: Iterable[str | None], generation: int) -> None:
         """What stands above a changed object is pending with it."""
         wanted = [identity for identity in ids if identity]
-        if wanted:
-            self.connection.execute(
-                update(table)
-                .where(table.c.id.in_(wanted), table.c.provisioning_status.in_(("ACTIVE", "ERROR")))
-                .values(provisioning_status="PENDING_UPDATE", generation=generation)
-            )
+        if not wanted:
+            return
+        mine = (table.c.id.in_(wanted), table.c.provisioning_status.not_in(GOING))
+        self.connection.execute(
+            update(table)
+            .where(*mine, table.c.provisioning_status.in_(("ACTIVE", "ERROR")))
+            .values(provisioning_status="PENDING_UPDATE")
+        )
+        self.connection.execute(update(table).where(*mine).values(generation=generation))
 
     def drop(self, table: Table, ids: Sequence[str], generation: int) -> None:
         """These are to go; they are out of the desired tree from now on."""

@@ -108,6 +108,10 @@ class LoadBalancers(Objects):
 
         def run(change: Change) -> Any:
             change.spend("loadbalancer", project)
+            port_id = vips.columns["vip_port_id"]
+            taken = change.alive(load_balancers, load_balancers.c.vip_port_id == port_id)
+            if taken:
+                raise refuse(409, f"Port {port_id} is the VIP of load balancer {taken[0]['id']} already.")
             row = {
                 "id": lb_id,
                 "project_id": project,
