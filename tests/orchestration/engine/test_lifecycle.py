@@ -241,3 +241,13 @@ async def test_a_failure_inside_is_told_with_its_whole_path(stand: Stand) -> Non
     identity = await stand.create(template(n={"type": "inner.yaml"}), files={"inner.yaml": inner})
     stack = await stand.settled(identity)
     assert stack.status_reason.startswith("Resource CREATE failed: ValueError: resources.n.resources.x: ")
+
+
+async def test_expressions_are_evaluated(stand: Stand) -> None:
+    yaql = {"expression": "$.data.select($.len())", "data": [{"get_attr": ["a", "output"]}, "four"]}
+    identity = await stand.create(
+        template(a=thing("one"), v={"type": "OS::Heat::Value", "properties": {"value": {"yaql": yaql}}})
+    )
+    stack = await stand.settled(identity)
+    assert stack.status == "COMPLETE", stack.status_reason
+    assert ((await stand.current(identity))["v"].properties or {})["value"] == [3, 4]

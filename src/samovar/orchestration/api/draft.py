@@ -22,9 +22,7 @@ from samovar.orchestration.resources.schema import ResourceType
 from samovar.orchestration.resources.validation import PendingLookup, validate_properties
 from samovar.orchestration.templates import (
     Environment,
-    NoSandbox,
     Parameters,
-    Sandbox,
     StackIdentity,
     StackScope,
     Template,
@@ -79,12 +77,17 @@ class DraftReader:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
-        self.sandbox: Sandbox = parts.sandbox or NoSandbox()
+        self.sandbox = parts.sandbox
 
     async def read(
         self, body: Mapping[str, Any], identity: StackIdentity, *, values_needed: bool = True
     ) -> Draft:
         """Raises TemplateError with all findings, BadRequest."""
+        if body.get("files_container"):
+            raise BadRequest(
+                "files_container needs an object store, which this service cannot read; send `files`.",
+                type="NotSupported",
+            )
         given = body.get("template")
         if given is None and body.get("template_url"):
             given = await fetch_template(str(body["template_url"]), self.parts.settings.engine)
@@ -122,6 +125,13 @@ class DraftReader:
             nesting=settings.max_nested_stack_depth,
             resources=settings.max_resources_per_stack,
         )
+        if environment.event_sinks:
+            draft.findings.error(
+                "invalid-environment",
+                "Event sinks need the messaging service, which is not available here.",
+                advice="Remove event_sinks from the environment",
+                path="event_sinks",
+            )
         draft.findings.extend(validate(template, environment, around))
         raise_errors(draft.findings)
         draft.parameters, _ = build_parameters(

@@ -13,7 +13,7 @@ from samovar.orchestration.engine.parts import Parts
 from samovar.orchestration.engine.planned import Bounds, PlannedStack, StoredTree, planned_texts
 from samovar.orchestration.engine.texts import limits_of
 from samovar.orchestration.plans import Plan, plan_hash, plan_heads, summary
-from samovar.orchestration.templates import NoSandbox, StackIdentity
+from samovar.orchestration.templates import StackIdentity
 from samovar.web import Conflict
 
 from .draft import Draft
@@ -31,7 +31,7 @@ def planned_stack(parts: Parts, draft: Draft, stored: StoredTree | None = None) 
     """The draft as a stack to be planned."""
     settings = parts.settings.engine
     bounds = Bounds(
-        sandbox=parts.sandbox or NoSandbox(),
+        sandbox=parts.sandbox,
         limits=limits_of(parts),
         nesting=settings.max_nested_stack_depth,
         resources=settings.max_resources_per_stack,

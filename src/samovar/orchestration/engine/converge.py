@@ -10,6 +10,7 @@ replaced on the way, or was left over by an earlier operation, goes when nobody 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -124,6 +125,8 @@ class Converge:
             await pause_at_hook(self.run, self.run.current[name], after)
 
     def _apply_now(self, name: str) -> Work | None:
+        if self.run.slow:
+            return self._apply_with(name, None)
         try:
             wanted = evaluate(self.run, name)
             return self._decide(wanted)
@@ -132,13 +135,17 @@ class Converge:
         except Exception as error:
             return self._refused(name, error)
 
-    async def _apply_with(self, name: str, need: NeedsAttribute) -> None:
+    async def _apply_with(self, name: str, need: NeedsAttribute | None) -> None:
         """Fetch attributes until the resource can be evaluated, then go on."""
         try:
             while True:
-                await self.run.fetch(need)
+                if need is not None:
+                    await self.run.fetch(need)
                 try:
-                    wanted = evaluate(self.run, name)
+                    if self.run.slow:
+                        wanted = await asyncio.to_thread(evaluate, self.run, name)
+                    else:
+                        wanted = evaluate(self.run, name)
                     break
                 except NeedsAttribute as another:
                     need = another

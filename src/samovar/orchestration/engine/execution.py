@@ -211,6 +211,8 @@ class Execution:
         if left <= 0:
             return "Timed out"
         try:
+            if action in CONVERGING:
+                await asyncio.to_thread(run.read)
             self._pursuit = pursuit = self._prepare(run, action)
         except (TemplateError, CycleError) as error:
             return resource_failed(action, str(error))

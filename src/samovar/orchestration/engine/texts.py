@@ -12,7 +12,7 @@ from samovar.orchestration.templates.limits import Limits
 from samovar.orchestration.templates.nodes import Sandbox
 from samovar.orchestration.templates.parameters import Parameters, StackIdentity, build_parameters
 from samovar.orchestration.templates.parser import load
-from samovar.orchestration.templates.scope import NoSandbox, ResourceValues, StackScope
+from samovar.orchestration.templates.scope import ResourceValues, StackScope
 from samovar.orchestration.templates.template import Template
 from samovar.orchestration.templates.values import Value
 
@@ -51,7 +51,7 @@ def read_texts(parts: Parts, stack: Stack, definition: Definition) -> Texts:
         template = load(definition.template, limits=limits_of(parts))
         environment = load_environment(definition.environment)
         identity = StackIdentity(stack.name, stack.id, stack.project_id)
-        sandbox: Sandbox = parts.sandbox or NoSandbox()
+        sandbox = parts.sandbox
         parameters, found = build_parameters(
             template, environment.parameters, environment.parameter_defaults, identity, sandbox
         )
