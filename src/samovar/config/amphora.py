@@ -79,7 +79,7 @@ class AmphoraSettings:
     )
     heartbeat_interval: float = _health(1.0, "Seconds between two heartbeats of an amphora")
     heartbeat_timeout: float = _health(15.0, "Seconds of silence after which an amphora is replaced")
-    health_check_interval: float = _health(1.0, "Seconds between two looks for silent amphorae")
+    health_check_interval: float = _health(0.5, "Seconds between two looks for silent amphorae")
     failover_threshold: int | None = _health(
         None, "Silent amphorae at once from which on none is replaced; empty: a third of them, at least three"
     )

@@ -69,6 +69,6 @@ def test_keepalived_accepts_what_is_rendered(tmp_path: Path) -> None:
     )
     path = tmp_path / "keepalived.conf"
     path.write_text(text)
-    test = f"ip link add vip0 type dummy && keepalived --config-test --use-file {path}"
+    test = f"ip link add vip0 type veth peer name vip1 && keepalived --config-test --use-file {path}"
     ran = subprocess.run(["unshare", "--net", "sh", "-c", test], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr + ran.stdout
