@@ -10,6 +10,20 @@ from samovar.orchestration.resources.behaviour import Behaviour
 from samovar.orchestration.resources.behaviours.compute import FLAVOR, KEY_PAIR, SERVER_GROUP
 from samovar.orchestration.resources.behaviours.deployed_server import DeployedServer
 from samovar.orchestration.resources.behaviours.image import WEB_IMAGE
+from samovar.orchestration.resources.behaviours.load_balancing import (
+    AVAILABILITY_ZONE,
+    AVAILABILITY_ZONE_PROFILE,
+    FLAVOR_PROFILE,
+    HEALTH_MONITOR,
+    L7_POLICY,
+    L7_RULE,
+    LISTENER,
+    LOAD_BALANCER,
+    POOL,
+    POOL_MEMBER,
+    QUOTA,
+)
+from samovar.orchestration.resources.behaviours.load_balancing import FLAVOR as LOAD_BALANCER_FLAVOR
 from samovar.orchestration.resources.behaviours.names import (
     Lookup,
     NameNotFound,
@@ -91,6 +105,18 @@ _BEHAVIOURS: Mapping[str, Behaviour] = {
     "OS::Nova::KeyPair": KEY_PAIR,
     "OS::Nova::Server": SERVER,
     "OS::Nova::ServerGroup": SERVER_GROUP,
+    "OS::Octavia::AvailabilityZone": AVAILABILITY_ZONE,
+    "OS::Octavia::AvailabilityZoneProfile": AVAILABILITY_ZONE_PROFILE,
+    "OS::Octavia::Flavor": LOAD_BALANCER_FLAVOR,
+    "OS::Octavia::FlavorProfile": FLAVOR_PROFILE,
+    "OS::Octavia::HealthMonitor": HEALTH_MONITOR,
+    "OS::Octavia::L7Policy": L7_POLICY,
+    "OS::Octavia::L7Rule": L7_RULE,
+    "OS::Octavia::Listener": LISTENER,
+    "OS::Octavia::LoadBalancer": LOAD_BALANCER,
+    "OS::Octavia::Pool": POOL,
+    "OS::Octavia::PoolMember": POOL_MEMBER,
+    "OS::Octavia::Quota": QUOTA,
 }
 
 
