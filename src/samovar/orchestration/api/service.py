@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -31,6 +32,8 @@ from .stacks import Stacks
 from .template_versions import TemplateVersions
 from .unavailable import Unavailable
 from .validate import Validate
+
+OTHER_VERSION = re.compile(r"/v(?!1(?:\.0)?(?:/|$))\d+(?:\.\d+)?(?:/|$)")
 
 
 class Service:
@@ -80,13 +83,16 @@ class Service:
         return api
 
     def asgi(self) -> ASGIApp:
-        """The API as an application; ``/v1.0`` is another spelling of ``/v1``."""
+        """The API as an application. ``/v1.0`` is another spelling of ``/v1``; any other version is told
+        which there are."""
         application = self.api().asgi()
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             path = scope.get("path", "")
             if path.startswith("/v1.0/"):
                 scope = dict(scope, path=f"/v1/{path.removeprefix('/v1.0/')}")
+            elif OTHER_VERSION.match(path):
+                scope = dict(scope, path="/versions")
             await application(scope, receive, send)
 
         return serve

@@ -365,6 +365,7 @@ class Stacks:
     # Delete
 
     async def delete(self, call: Call) -> Reply:
+        no_body(call)
         stack = await self.desk.find(call, live=True)
         request = self.request(call, stack.timeout_mins)
         _, operation = await self.parts.database.write(lambda c: act_on_stack(c, stack.id, "DELETE", request))

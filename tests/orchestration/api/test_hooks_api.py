@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hooks as clients see them: events, states, clearing, and what a newer request does to a pause."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from heat_client import PROJECT, TEMPLATE, Client
+
+
+def hooks(**of: str) -> dict[str, Any]:
+    return {"resource_registry": {"resources": {name: {"hooks": hook} for name, hook in of.items()}}}
+
+
+async def told(heat: Client, url: str, reason: str) -> dict[str, Any]:
+    """The newest event with this reason, once there is one."""
+    deadline = time.monotonic() + 10
+    while True:
+        for event in (await heat("GET", f"{url}/events")).json["events"]:
+            if event["resource_status_reason"] == reason:
+                return dict(event)
+        assert time.monotonic() < deadline, f"no event tells: {reason}"
+        await asyncio.sleep(0.02)
+
+
+async def clear(heat: Client, url: str, name: str, hook: str) -> int:
+    return (await heat("POST", f"{url}/resources/{name}/signal", {"unset_hook": hook})).status
+
+
+@pytest.mark.parametrize(
+    ("hook", "state"), [("pre-create", "INIT_COMPLETE"), ("post-create", "CREATE_COMPLETE")]
+)
+async def test_a_create_stops_until_the_hook_is_cleared(heat: Client, hook: str, state: str) -> None:
+    url = await heat.create(environment=hooks(a=hook))
+    paused = await told(heat, url, f"CREATE paused until Hook {hook} is cleared")
+    assert (paused["resource_name"], paused["resource_status"]) == ("a", state)
+    assert (await heat("GET", url)).json["stack"]["stack_status"] == "CREATE_IN_PROGRESS"
+    assert (await heat("GET", f"{url}/resources/b")).json["resource"]["resource_status"] == "INIT_COMPLETE"
+    assert await clear(heat, url, "a", "pre-update") == 400
+    assert await clear(heat, url, "a", "nonsense") == 400
+    assert await clear(heat, url, "a", hook) == 200
+    await heat.until(url, "CREATE_COMPLETE")
+    assert (await told(heat, url, f"Hook {hook} is cleared"))["resource_status"] == state
+    assert await clear(heat, url, "a", hook) == 400
+
+
+async def test_each_update_stops_at_its_hook(heat: Client) -> None:
+    url = await heat.create(environment=hooks(b="pre-update"))
+    await heat.until(url, "CREATE_COMPLETE")
+    for _ in range(2):
+        body = {"template": TEMPLATE, "environment": hooks(b="pre-update")}
+        assert (await heat("PUT", url, body)).status == 202
+        paused = await told(heat, url, "UPDATE paused until Hook pre-update is cleared")
+        assert paused["resource_status"] == "CREATE_COMPLETE"
+        deadline = time.monotonic() + 10
+        while await clear(heat, url, "b", "pre-update") != 200:
+            assert time.monotonic() < deadline
+        await heat.until(url, "UPDATE_COMPLETE")
+
+
+@pytest.mark.parametrize("hook", ["pre-delete", "post-delete"])
+async def test_a_delete_stops_at_its_hook(heat: Client, hook: str) -> None:
+    url = await heat.create(environment=hooks(a=hook))
+    await heat.until(url, "CREATE_COMPLETE")
+    assert (await heat("DELETE", url)).status == 204
+    await told(heat, url, f"DELETE paused until Hook {hook} is cleared")
+    assert await clear(heat, url, "a", hook) == 200
+    await heat.until(url, "DELETE_COMPLETE")
+
+
+async def test_a_paused_stack_can_be_deleted(heat: Client) -> None:
+    url = await heat.create(environment=hooks(a="pre-create"))
+    await told(heat, url, "CREATE paused until Hook pre-create is cleared")
+    assert (await heat("DELETE", url)).status == 204
+    await heat.until(url, "DELETE_COMPLETE")
+
+
+async def test_a_paused_update_gives_way_to_the_next(heat: Client) -> None:
+    url = await heat.create()
+    await heat.until(url, "CREATE_COMPLETE")
+    await heat("PUT", url, {"template": TEMPLATE, "environment": hooks(a="pre-update")})
+    await told(heat, url, "UPDATE paused until Hook pre-update is cleared")
+    await heat("PUT", url, {"template": TEMPLATE, "parameters": {"word": "next"}})
+    assert (await heat.until(url, "UPDATE_COMPLETE"))["outputs"][0]["output_value"] == "next"
+
+
+async def test_types_that_cannot_be_made_are_neither_listed_nor_accepted(heat: Client) -> None:
+    listed = (await heat("GET", f"/v1/{PROJECT}/resource_types")).json["resource_types"]
+    assert "OS::Neutron::Trunk" not in listed and "OS::Heat::ResourceGroup" in listed
+    assert (await heat("GET", f"/v1/{PROJECT}/resource_types/OS::Neutron::Trunk")).status == 200
+
+
+async def test_other_versions_are_told_which_there_is(heat: Client) -> None:
+    for path in ("/v2", "/v2.0/anything", "/v11"):
+        answer = await heat("GET", path)
+        assert answer.status == 300 and answer.json["versions"][0]["id"] == "v1.0", path
