@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
 import signal
+import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -176,6 +180,79 @@ def test_failover_puts_another_amphora_in_its_place(site: Site) -> None:
     assert site.names() == {"web0", "web1"}
 
 
+def test_tls_ends_at_the_load_balancer_and_its_key_is_in_no_log(site: Site, tmp_path: Path) -> None:
+    key, certificate, bundle = (tmp_path / name for name in ("key.pem", "certificate.pem", "bundle.p12"))
+    made = f"-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {key} -out {certificate} -days 5"
+    names = "-subj /CN=www.example.org -addext subjectAltName=DNS:www.example.org"
+    run = f"openssl req -x509 {made} {names} 2>/dev/null && openssl pkcs12 -export -inkey {key}"
+    subprocess.run(f"{run} -in {certificate} -out {bundle} -passout pass:", shell=True, check=True)
+    payload = base64.b64encode(bundle.read_bytes()).decode()
+    kept = ("--payload-content-type", "application/octet-stream", "--payload-content-encoding", "base64")
+    secret = site.cloud.openstack_json("secret", "store", *kept, "--payload", payload)
+    (row,) = site.balancer("list", json=True)
+    (pool,) = site.balancer("pool", "list", json=True)
+    protocol = ("--protocol", "TERMINATED_HTTPS", "--protocol-port", "443", "--default-pool", pool["id"])
+    reference = secret["Secret href"]
+    site.balancer(
+        *("listener", "create", "--wait", "--name", "tls", *protocol),
+        *("--default-tls-container-ref", reference, row["id"]),
+    )
+    context = ssl.create_default_context(cafile=str(certificate))
+
+    def answer() -> str:
+        with (
+            socket.create_connection((site.address, 443), 5) as plain,
+            context.wrap_socket(plain, server_hostname="www.example.org") as secure,
+        ):
+            secure.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            return b"".join(iter(lambda: secure.recv(4096), b"")).decode()
+
+    until(lambda: answer().startswith("HTTP/1.0 200") or answer().startswith("HTTP/1.1 200"))
+    logs = [site.cloud.state_dir / "logs" / "samovar.log"]
+    logs += (site.cloud.state_dir / "servers").glob("*/console.log")
+    assert not any("PRIVATE" in log.read_text(errors="replace") for log in logs)
+    site.balancer("listener", "delete", "tls")
+    until(site.settled)
+
+
+def test_two_amphorae_share_a_vip_and_one_may_die(site: Site) -> None:
+    profile = ("--name", "pair", "--provider", "amphora", "--flavor-data")
+    site.balancer(
+        "flavorprofile", "create", *profile, '{"loadbalancer_topology": "ACTIVE_STANDBY"}', admin=True
+    )
+    site.balancer("flavor", "create", "--name", "pair", "--flavorprofile", "pair", "--enable", admin=True)
+    (web,) = (row for row in site.balancer("list", json=True))
+    subnet = site.balancer("show", web["id"], json=True)["vip_subnet_id"]
+    site.balancer("create", "--wait", "--name", "pair", "--flavor", "pair", "--vip-subnet-id", subnet)
+    site.balancer("listener", "create", "--wait", "--protocol", "HTTP", "--protocol-port", "80", "pair")
+    port = site.balancer("show", "pair", json=True)["vip_port_id"]
+    address = site.cloud.openstack_json("floating", "ip", "create", "--port", port, "public")
+    pair = Site(site.cloud, address["floating_ip_address"])
+    until(lambda: pair.names(1) == {"503"})
+    rows = site.balancer("amphora", "list", "--loadbalancer", "pair", admin=True, json=True)
+    assert sorted(row["role"] for row in rows) == ["BACKUP", "MASTER"]
+    active = site.balancer("amphora", "show", _active(site, rows), admin=True, json=True)
+    state = json.loads((site.cloud.state_dir / "servers" / active["compute_id"] / "pid").read_text())
+    os.kill(state["pid"], signal.SIGKILL)
+    began = time.monotonic()
+    until(lambda: pair.names(1) == {"503"} and time.monotonic() - began > 0.2)
+    assert time.monotonic() - began < 5  # by VRRP, before anybody replaces the amphora
+    site.cloud.openstack("floating", "ip", "delete", address["floating_ip_address"])
+    site.balancer("delete", "--cascade", "--wait", "pair")
+
+
+def _active(site: Site, rows: list[dict[str, Any]]) -> str:
+    """The amphora that has the VIP just now."""
+    for row in rows:
+        server = site.balancer("amphora", "show", row["id"], admin=True, json=True)["compute_id"]
+        shown = subprocess.run(
+            ["ip", "-n", f"sv-srv-{server}", "address"], capture_output=True, text=True, check=True
+        )
+        if f" {row['ha_ip']}/32 " in shown.stdout:
+            return str(row["id"])
+    raise AssertionError("no amphora has the VIP")
+
+
 def test_what_was_made_goes_with_the_load_balancer(site: Site) -> None:
     site.cloud.openstack("stack", "delete", "--yes", "--wait", "web-tier")
     assert site.balancer("list", json=True) == []
@@ -183,3 +260,25 @@ def test_what_was_made_goes_with_the_load_balancer(site: Site) -> None:
     assert servers == []
     ports = site.cloud.openstack_json("port", "list", cloud="samovar-admin")
     assert [port["Name"] for port in ports if "octavia" in port["Name"]] == []
+
+
+def test_a_killed_controller_makes_nothing_twice(tmp_path: Path) -> None:
+    with started(new_cloud(tmp_path)) as cloud:
+        site = Site(cloud, "")
+        cloud.openstack("network", "create", "private")
+        cloud.openstack(
+            "subnet", "create", "--network", "private", "--subnet-range", "10.9.0.0/24", "private"
+        )
+        for number, seconds in enumerate((0.0, 0.4, 1.0)):
+            site.balancer("create", "--name", f"lb{number}", "--vip-subnet-id", "private")
+            time.sleep(seconds)  # somewhere in the middle of making the amphora
+            running = json.loads((cloud.state_dir / "run" / "samovar.json").read_text())
+            os.kill(running["pid"], signal.SIGKILL)
+            cloud.up()
+        until(lambda: site.settled() and len(site.balancer("list", json=True)) == 3, 60)
+        rows = site.balancer("amphora", "list", admin=True, json=True)
+        assert [row["status"] for row in rows] == ["ALLOCATED"] * 3
+        servers = cloud.openstack_json("server", "list", "--all-projects", cloud="samovar-admin")
+        assert sorted(one["Name"] for one in servers) == sorted(f"amphora-{row['id']}" for row in rows)
+        ports = cloud.openstack_json("port", "list", cloud="samovar-admin")
+        assert len([port for port in ports if "octavia-lb-vrrp" in port["Name"]]) == 3
