@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent.parent / "orchestration" / "engine"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "orchestration" / "api"))
 
 from commands import Command
 

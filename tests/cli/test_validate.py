@@ -91,6 +91,36 @@ def test_nested_files_and_environments_keep_their_lines(samovar: Command) -> Non
     assert text.rstrip().endswith("10 errors")
 
 
+def test_members_of_groups_are_checked_as_resources(samovar: Command) -> None:
+    samovar.write(
+        main=HEAD
+        + """resources:
+  good:
+    type: OS::Heat::ResourceGroup
+    properties: {count: 2, index_var: "%i%", resource_def: {type: OS::Heat::RandomString, properties: {length: "1%i%"}}}
+  bad:
+    type: OS::Heat::ResourceGroup
+    properties:
+      resource_def:
+        type: OS::Heat::RandomString
+        properties: {lenght: 5}
+  worse:
+    type: OS::Heat::ResourceGroup
+    properties: {resource_def: {type: OS::Heat::RandomStrin}}
+  nested:
+    type: OS::Heat::AutoScalingGroup
+    properties: {min_size: 1, max_size: 2, resource: {type: inner.yaml, properties: {sise: 1}}}
+""",
+        inner=HEAD + "parameters: {size: {type: number, default: 1}}\nresources: {}\n",
+    )
+    _, out, _ = samovar("validate", "main.yaml", "--json")
+    assert places(json.loads(out)["diagnostics"]) == [
+        ("unknown-property", "main.yaml", 11, 22),
+        ("unknown-property", "main.yaml", 17, 86),
+        ("unknown-type", "main.yaml", 14, 39),
+    ]
+
+
 def test_a_good_template_is_valid(samovar: Command) -> None:
     yaql = HEAD + (
         "parameters: {p: {type: string, default: aa, constraints: [{allowed_pattern: '(a|b)+'}]}}\n"

@@ -32,9 +32,9 @@ class LateSandbox:
 
     def _started(self) -> Any:
         if self._sandbox is None:
-            from samovar.orchestration.engine.sandbox import ProcessSandbox
+            from samovar.orchestration.engine.sandbox import Budget, ProcessSandbox
 
-            self._sandbox = ProcessSandbox()
+            self._sandbox = Budget(ProcessSandbox())
         return self._sandbox
 
     def evaluate_yaql(self, expression: str, data: Any) -> Any:

@@ -80,6 +80,7 @@ class Embedded:
         self._started = False
         self._agent_socket = agent_socket
         self._bus = LocalBus()
+        self._sandbox = engine.ProcessSandbox()
         self._host: HostClient | None = None
         self._services: dict[str, Any] = {}
         self._application: ASGIApp | None = None
@@ -167,6 +168,7 @@ class Embedded:
             cfn_endpoint=f"{self.origin}/heat-api-cfn",
             auth_url=f"{self.origin}/identity/v3",
             inside_origin=INSIDE if self._whole else "",
+            sandbox=self._sandbox,
         )
         if "cloudformation-api" in self.wanted:
             self._services["cloudformation-api"] = cfn.Service(parts)
@@ -212,6 +214,7 @@ class Embedded:
 
     async def close(self) -> None:
         """Give up connections."""
+        self._sandbox.close()
         await self._transport.close()
         if self._host is not None:
             await self._host.close()

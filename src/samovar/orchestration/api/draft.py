@@ -13,6 +13,7 @@ from samovar.diagnostics import Diagnostics, Place
 from samovar.orchestration.engine.definitions import Definition
 from samovar.orchestration.engine.groups import GROUPS
 from samovar.orchestration.engine.parts import Parts
+from samovar.orchestration.engine.sandbox import Budget
 from samovar.orchestration.engine.texts import limits_of
 from samovar.orchestration.resources.behaviours import Lookup, is_available, missing_objects
 from samovar.orchestration.resources.behaviours.unavailable import SERVICE_TYPES
@@ -77,7 +78,6 @@ class DraftReader:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
-        self.sandbox = parts.sandbox
 
     async def read(
         self, body: Mapping[str, Any], identity: StackIdentity, *, values_needed: bool = True
@@ -114,10 +114,11 @@ class DraftReader:
         """Complete a draft that was read. Raises TemplateError with all findings."""
         template, environment, identity = draft.template, draft.environment, draft.identity
         settings = self.parts.settings.engine
+        sandbox = Budget(self.parts.sandbox)
         around = Surroundings(
             types=KnownTypes(),
             files=draft.files,
-            sandbox=self.sandbox,
+            sandbox=sandbox,
             identity=identity,
             limits=limits_of(self.parts),
             values_needed=values_needed,
@@ -139,7 +140,7 @@ class DraftReader:
             environment.parameters,
             environment.parameter_defaults,
             identity,
-            self.sandbox,
+            sandbox,
             missing_allowed=not values_needed,
         )
         return draft
@@ -186,7 +187,11 @@ class DraftReader:
 
     def _pending(self, draft: Draft) -> tuple[list[PendingLookup], dict[str, ResourceType]]:
         scope = StackScope(
-            draft.template, draft.parameters, files=draft.files, sandbox=self.sandbox, zones=lambda: ["nova"]
+            draft.template,
+            draft.parameters,
+            files=draft.files,
+            sandbox=self.parts.sandbox,
+            zones=lambda: ["nova"],
         )
         pending: list[PendingLookup] = []
         declared: dict[str, ResourceType] = {}

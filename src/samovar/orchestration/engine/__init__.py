@@ -2,7 +2,8 @@
 """The engine: operations on stacks, claimed under leases, worked through graphs, written down in order."""
 
 from .parts import Parts
+from .sandbox import ProcessSandbox
 from .service import Service
 from .vault import Vault
 
-__all__ = ["Parts", "Service", "Vault"]
+__all__ = ["Parts", "ProcessSandbox", "Service", "Vault"]

@@ -25,6 +25,7 @@ from samovar.orchestration.templates import contains_unknown
 from samovar.orchestration.templates.errors import RequestLimitExceeded
 
 from .child_template import child_definition, child_plan
+from .groups import GROUPS
 from .kinds import Kind
 from .loaded import LoadedStack
 from .lookups import needs_look_up
@@ -88,7 +89,8 @@ class DesiredStack(Desired):
             raise RequestLimitExceeded(
                 f"resources.{wanted.name}: Recursion depth exceeds {planned.bounds.nesting}."
             )
-        if wanted.kind.template is None and not is_countable(wanted.values):
+        grown = wanted.kind.declared.name in GROUPS and is_countable(wanted.values)
+        if wanted.kind.template is None and not grown:
             return None
         stored = planned.stored.children.get(row.id) if planned.stored and row else None
         phases = child_plan(wanted, row.data if row else {}, stored.loaded if stored else None).phases

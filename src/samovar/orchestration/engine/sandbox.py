@@ -20,17 +20,19 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from samovar.orchestration.templates.constraints import AllowedPattern, match_quickly
 from samovar.orchestration.templates.functions.expressions import Yaql
-from samovar.orchestration.templates.nodes import functions_taken
+from samovar.orchestration.templates.nodes import Sandbox, functions_taken
 from samovar.orchestration.templates.template import Template
 from samovar.orchestration.templates.values import Value
 
+T = TypeVar("T")
 _WORKER = Path(__file__).with_name("sandbox_worker.py")
 _LENGTH = 4
 _REMEMBERED = 1024
@@ -47,7 +49,7 @@ class ProcessSandbox:
     def __init__(
         self,
         *,
-        cpu_seconds: float = 0.5,
+        cpu_seconds: float = 0.3,
         wall_seconds: float = 10.0,
         memory: int = 512 * 1024 * 1024,
         iterators: int = 200,
@@ -162,6 +164,35 @@ class ProcessSandbox:
             self._finalizer()
         self._finalizer = None
         self._process = None
+
+
+class Budget:
+    """A sandbox for one request: once its expressions have wasted `seconds`, it refuses all further ones.
+
+    Only failures count, so that an honest template may have as many expressions as it likes.
+    """
+
+    def __init__(self, sandbox: Sandbox, seconds: float = 0.5) -> None:
+        self._sandbox, self._left = sandbox, seconds
+
+    def evaluate_yaql(self, expression: str, data: Value) -> Value:
+        return self._spend(lambda: self._sandbox.evaluate_yaql(expression, data))
+
+    def check_yaql(self, expression: str) -> None:
+        self._spend(lambda: self._sandbox.check_yaql(expression))
+
+    def match(self, pattern: str, text: str) -> bool:
+        return self._spend(lambda: self._sandbox.match(pattern, text))
+
+    def _spend(self, ask: Callable[[], T]) -> T:
+        if self._left <= 0:
+            raise ValueError("It was not tried: the expressions before it took too long")
+        began = time.monotonic()
+        try:
+            return ask()
+        except ValueError:
+            self._left -= time.monotonic() - began
+            raise
 
 
 def _end_process(process: subprocess.Popen[bytes]) -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from samovar.diagnostics import Diagnostic, Diagnostics, Place
 from samovar.orchestration.resources.registry import closest_type, find_type
@@ -25,6 +25,11 @@ FREE_ATTRIBUTES = {
 }
 """Types whose attributes are outputs that somebody else names."""
 
+MEMBERS: Mapping[str, tuple[str, str | None]] = {
+    "OS::Heat::ResourceGroup": ("resource_def", "index_var"),
+    "OS::Heat::AutoScalingGroup": ("resource", None),
+}
+
 
 class KnownTypes:
     """Implements templates.TypeLookup over the registry."""
@@ -40,6 +45,9 @@ class KnownTypes:
         if declared is None or declared.noop or declared.nested_stack or declared.name in FREE_ATTRIBUTES:
             return None
         return {*declared.attributes, "show"}
+
+    def members(self, type_: str) -> tuple[str, str | None] | None:
+        return MEMBERS.get(type_)
 
     def check(self, resource: ResolvedResource, place_of: PlaceOf) -> Iterator[Diagnostic]:
         declared = find_type(resource.type)

@@ -47,6 +47,10 @@ class TypeLookup(Protocol):
     def attributes(self, type_: str) -> Collection[str] | None:
         """The names that get_attr may ask for; None: any."""
 
+    def members(self, type_: str) -> tuple[str, str | None] | None:
+        """For a type that makes equal resources: the property that holds their definition, and the one that
+        names the text standing for the number of each."""
+
     def check(self, resource: ResolvedResource, place_of: PlaceOf) -> Iterable[Diagnostic]:
         """Everything wrong with the properties and policies of a resource of a known type."""
 
@@ -61,6 +65,9 @@ class AnyType:
         return None
 
     def attributes(self, type_: str) -> Collection[str] | None:
+        return None
+
+    def members(self, type_: str) -> tuple[str, str | None] | None:
         return None
 
     def check(self, resource: ResolvedResource, place_of: PlaceOf) -> Iterable[Diagnostic]:

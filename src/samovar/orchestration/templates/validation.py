@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from samovar.diagnostics import Diagnostic, Diagnostics, Severity, did_you_mean
 from samovar.graph import Graph
@@ -191,6 +192,36 @@ class _Validator(FunctionChecks):
             return
         for item in self.around.types.check(replace(resolved, type=found.name), self.places.of):
             self._report(item)
+        self._members(definition, replace(resolved, type=found.name))
+
+    def _members(self, definition: ResourceDefinition, group: ResolvedResource) -> None:
+        """The resources that a group makes, as one of them."""
+        found = self.around.types.members(group.type)
+        member = group.properties.get(found[0]) if found else None
+        if found is None or not isinstance(member, dict) or not isinstance(member.get("type"), str):
+            return
+        path: Path = (*group.properties_path, found[0])
+        kind = member["type"]
+        implementation = self.environment.registry.find(kind, None, self.around.types.is_known)
+        if implementation is None:
+            meant = self.around.types.closest(kind)
+            self._error(
+                "unknown-type", f'There is no resource type "{shown(kind)}"', (*path, self.words.type),
+                f'Did you mean "{meant}"?' if meant else "", self.places.value((*path, self.words.type)),
+            )  # fmt: skip
+            return
+        given = member.get("properties")
+        variable = group.properties.get(found[1], "%index%") if found[1] else None
+        resolved = ResolvedResource(
+            definition.name, implementation.name,
+            _without(given, variable) if isinstance(given, dict) else {},
+            path=path, properties_path=(*path, self.words.properties),
+        )  # fmt: skip
+        if implementation.is_template:
+            self._nested(definition, implementation, resolved)
+            return
+        for item in self.around.types.check(resolved, self.places.of):
+            self._report(item)
 
     def _policy(self, definition: ResourceDefinition, path: Path) -> str:
         policy = definition.deletion_policy
@@ -337,3 +368,14 @@ class _Validator(FunctionChecks):
         above = (*self.above, path_text(resolved.path))
         _Validator(template, child, scope, self.tree, self.found, above).run()
         self.tree.done[key] = self.tree.count - before
+
+
+def _without(value: Value, variable: Value) -> Any:
+    """The value with each text that is another one in each member of a group as Unknown."""
+    if isinstance(value, dict):
+        return {key: _without(item, variable) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without(item, variable) for item in value]
+    if isinstance(variable, str) and variable and isinstance(value, str) and variable in value:
+        return Unknown("the member's index")
+    return value
