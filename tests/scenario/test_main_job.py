@@ -44,6 +44,12 @@ def test_two_servers_answer_with_their_names(cloud):
     cloud.openstack("stack", "delete", "--yes", "--wait", "two-servers")
 
 
+def test_the_smallest_example(cloud):
+    result = json.loads(cloud.up(str(EXAMPLES / "hello.yaml"), "-P", "who=you", "--json"))
+    assert result["outputs"]["greeting"].startswith("Hello you, your secret is ")
+    cloud.openstack("stack", "delete", "--yes", "--wait", "hello")
+
+
 def test_down_cleans_the_machine_and_up_brings_the_stack_back(tmp_path):
     with started(new_cloud(tmp_path)) as cloud:
         result = json.loads(cloud.up(str(EXAMPLES / "two-servers.yaml"), "--json"))
