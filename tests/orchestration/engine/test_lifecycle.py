@@ -243,6 +243,17 @@ async def test_a_failure_inside_is_told_with_its_whole_path(stand: Stand) -> Non
     assert stack.status_reason.startswith("Resource CREATE failed: ValueError: resources.n.resources.x: ")
 
 
+async def test_an_output_that_fails_inside_names_the_resource(stand: Stand) -> None:
+    inner = "heat_template_version: 2021-04-16\noutputs: {bad: {value: {get_param: nothing}}}\n"
+    outer = template(
+        n={"type": "inner.yaml"},
+        v={"type": "OS::Heat::Value", "properties": {"value": {"get_attr": ["n", "bad"]}}},
+    )
+    stack = await stand.settled(await stand.create(outer, files={"inner.yaml": inner}))
+    assert stack.status == "FAILED"
+    assert "Error in n output bad: " in stack.status_reason
+
+
 async def test_expressions_are_evaluated(stand: Stand) -> None:
     yaql = {"expression": "$.data.select($.len())", "data": [{"get_attr": ["a", "output"]}, "four"]}
     identity = await stand.create(

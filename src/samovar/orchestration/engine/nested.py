@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from samovar.database import new_id, utcnow
-from samovar.orchestration.templates.errors import RequestLimitExceeded
+from samovar.orchestration.templates.errors import RequestLimitExceeded, TemplateError
 from samovar.orchestration.templates.parser import load
 from samovar.orchestration.templates.values import Value, select_path
 
@@ -292,4 +292,7 @@ async def nested_attribute(
     output = child.template.outputs.get(attribute)
     if output is None or child.scope.is_enabled(output) is False:
         return None
-    return select_path(await child.resolve(output.value), path)
+    try:
+        return select_path(await child.resolve(output.value), path)
+    except TemplateError as error:
+        raise ValueError(f"Error in {row.name} output {attribute}: {error}") from error
