@@ -90,7 +90,7 @@ class Amphorae:
         own, beside, *others = await asyncio.gather(
             self._port(f"octavia-lb-mgmt-{row.id}", _management_port(management)),
             self._port(f"octavia-lb-vrrp-{row.id}", _vip_port(tree, groups)),
-            *(self._member_port(row, subnet) for subnet in subnets),
+            *(self._member_port(row, subnet, groups) for subnet in subnets),
         )
         members = dict(zip(subnets, others, strict=True))
         await self._update_port(beside, tree, groups)
@@ -228,7 +228,7 @@ class Amphorae:
             if error.status != 409:
                 raise
 
-    async def _member_port(self, row: Amphora, subnet_id: str) -> dict[str, Any]:
+    async def _member_port(self, row: Amphora, subnet_id: str, groups: Sequence[str]) -> dict[str, Any]:
         subnet = (await self._cloud.get("network", f"/v2.0/subnets/{subnet_id}"))["subnet"]
         name = f"octavia-lb-member-{row.id}"
         found = await self._cloud.get(
@@ -241,7 +241,7 @@ class Amphorae:
             "name": name,
             "network_id": subnet["network_id"],
             "fixed_ips": [{"subnet_id": subnet_id}],
-            "security_groups": [],
+            "security_groups": list(groups),
         }
         made = await self._cloud.request("network", "POST", "/v2.0/ports", json={"port": body})
         return dict(made.body["port"])
