@@ -151,6 +151,7 @@ def test_what_acts_on_resources_and_stacks(client):
         "stack resource metadata every handle",
         "stack suspend every",
         "stack failures list every --long",
+        "stack snapshot list every",
         "software config list",
         "software deployment list",
     ]
@@ -181,6 +182,7 @@ def test_what_cannot_be_is_told_in_a_sentence(client):
         ("stack hook poll every", "not IN_PROGRESS"),
         ("stack export every", "not enabled"),
         ("stack abandon every", "not enabled"),
+        ("stack snapshot create every", "cannot be made"),
         ("stack adopt other --adopt-file adopt.json", "not enabled"),
         ("stack show nothing", "not found"),
         ("orchestration service list", "not allowed"),

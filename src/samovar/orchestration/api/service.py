@@ -26,11 +26,11 @@ from .preview import Preview
 from .resource_types import ResourceTypes
 from .resources import Resources
 from .rules import DEFAULTS
+from .snapshots import Snapshots
 from .software_configs import SoftwareConfigs
 from .software_deployments import SoftwareDeployments
 from .stacks import Stacks
 from .template_versions import TemplateVersions
-from .unavailable import Unavailable
 from .validate import Validate
 
 OTHER_VERSION = re.compile(r"/v(?!1(?:\.0)?(?:/|$))\d+(?:\.\d+)?(?:/|$)")
@@ -78,7 +78,7 @@ class Service:
         Actions(desk, stacks).routes(api)
         SoftwareConfigs(desk).routes(api)
         SoftwareDeployments(desk).routes(api)
-        Unavailable(desk).routes(api)
+        Snapshots(desk).routes(api)
         stacks.arn_routes(api)
         return api
 
