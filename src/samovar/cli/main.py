@@ -8,6 +8,7 @@ answers at once.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -15,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from samovar import __version__
+
+COLLECT_EVERY = 50_000  # new objects; large templates are many objects that all stay
 
 
 class CommandError(Exception):
@@ -142,6 +145,7 @@ def _listening(command: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0 for done, 1 for failed, 2 for a mistake in the command."""
+    gc.set_threshold(COLLECT_EVERY)
     options = parser().parse_args(arguments)
     options.state_dir = options.state_dir.absolute()
     module = importlib.import_module(f"samovar.cli.{options.command}")
