@@ -4,9 +4,9 @@
     python -m benchmarks.templates [--heat-python /path/to/python]
 
 `--heat-python` names a Python in whose environment `pip install openstack-heat` was run. Each line is a
-process of its own. To check means for us every reference, type and property; for Heat to build resource definitions.
-Only we plan: the plan of a new stack, as `samovar plan` shows it. The goal is 3 s and 300 MB for 10,000
-resources.
+process of its own. To check means for us every reference, type and property; for Heat to build resource
+definitions. Only we plan: the plan of a new stack, as `samovar plan` shows it. The goal is 3 s and 300 MB
+for 10,000 resources.
 """
 
 from __future__ import annotations
