@@ -50,6 +50,17 @@ def test_the_smallest_example(cloud):
     cloud.openstack("stack", "delete", "--yes", "--wait", "hello")
 
 
+def test_up_brings_a_killed_host_agent_back(cloud):
+    place = str(cloud.state_dir)
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (folder / "cmdline").read_bytes().decode(errors="replace")
+            if "samovar.cloud.host" in command and place in command:
+                os.kill(int(folder.name), signal.SIGKILL)
+    cloud.up()
+    assert json.loads(cloud.samovar("status", "--json"))["ready"]
+
+
 def test_down_cleans_the_machine_and_up_brings_the_stack_back(tmp_path):
     with started(new_cloud(tmp_path)) as cloud:
         result = json.loads(cloud.up(str(EXAMPLES / "two-servers.yaml"), "--json"))

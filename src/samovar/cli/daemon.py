@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import http.client
 import os
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import samovar
+from samovar.cloud.host import HostError, launch
 from samovar.cloud.host.needs import check_privileges
 
 from .main import CommandError
@@ -34,6 +36,7 @@ def ensure(state: StateDirectory, options: argparse.Namespace) -> tuple[Running,
     with state.lock():
         running = state.running()
         if running is not None:
+            _revive_agent(state)
             wait_ready(state, running)
             asked = options.port
             if asked and urlsplit(running.origin).port != asked:
@@ -43,6 +46,14 @@ def ensure(state: StateDirectory, options: argparse.Namespace) -> tuple[Running,
                 )
             return running, False
         return _start(state, options), True
+
+
+def _revive_agent(state: StateDirectory) -> None:
+    """The program has given up the rights to start the host agent again; this command has them."""
+    try:
+        asyncio.run(launch(state.path, state.agent_socket))
+    except HostError as error:
+        raise CommandError(error.message) from error
 
 
 def _check_privileges() -> None:
