@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from clouds import RunningCloud, run_openstack
+from clouds import RunningCloud, new_cloud, run_openstack, started
 
 
 class Live:
@@ -68,6 +68,13 @@ class Live:
         while (found := self.mine("server", "show", server))["status"] != wanted:
             assert time.monotonic() < deadline and found["status"] != "ERROR", found
         return found
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
+    """A cloud for each file: what the clients leave in one is nothing to another."""
+    with started(new_cloud(tmp_path_factory.mktemp("clients"))) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
