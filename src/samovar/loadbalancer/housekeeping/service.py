@@ -18,6 +18,7 @@ from samovar.database import Database, utcnow
 
 from ..authorities import AuthorityError
 from ..operations import OPEN
+from ..strays import remove_strays
 from ..tables import amphorae, load_balancers, operations, statistics
 from ..worker.agent import AgentRefused, AgentUnreachable
 from ..worker.parts import Parts
@@ -54,7 +55,7 @@ class Service:
         await self._parts.close()
 
     async def clean(self) -> None:
-        """Forget old operations; remove servers of amphorae that nobody knows."""
+        """Forget old operations; remove servers and VIP ports of load balancers that nobody knows."""
         age = datetime.timedelta(seconds=self._settings.operation_expiry_age)
         await self._database.write(lambda c: _forget(c, utcnow() - age))
         known = await self._database.read(lambda c: set(c.execute(select(amphorae.c.id)).scalars()))
@@ -64,6 +65,8 @@ class Service:
             if match and match[1] not in known and _older(server["created"], STRAY_SECONDS):
                 log.warning("the server %s belongs to no load balancer and is removed", server["name"])
                 await self._cloud.request("compute", "DELETE", f"/servers/{server['id']}")
+        for port in await remove_strays(self._database, self._cloud):
+            log.warning("the VIP port %s belonged to no load balancer and is removed", port)
 
     async def rotate(self) -> int:
         """Give amphorae whose certificate ends soon another one; how many got one."""

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Housekeeping removes what belongs to no load balancer."""
+
+from pathlib import Path
+
+from samovar.config import Settings
+from samovar.database import Database
+from samovar.loadbalancer.housekeeping import Service
+
+LONG_AGO = "2020-01-01T00:00:00Z"
+NOBODY = "3b6d3b43-9b3f-4f6e-9c39-6a2a7a3c1f10"
+
+
+class Cloud:
+    """Shows one server and one VIP port of load balancers that are gone."""
+
+    def __init__(self):
+        self.removed = []
+
+    async def get(self, service, path, **_options):
+        if service == "compute":
+            return {"servers": [{"id": "s", "name": f"amphora-{NOBODY}", "created": LONG_AGO}]}
+        return {"ports": [{"id": "p", "device_id": f"lb-{NOBODY}", "created_at": LONG_AGO}]}
+
+    async def request(self, service, method, path, **_options):
+        self.removed.append((method, path))
+
+
+async def test_what_nobody_knows_is_removed(tmp_path: Path):
+    database, cloud = Database(f"sqlite:///{tmp_path}/test.db"), Cloud()
+    database.create_tables()
+    await Service(database, Settings(state_dir=tmp_path), cloud).clean()
+    assert cloud.removed == [("DELETE", "/servers/s"), ("DELETE", "/v2.0/ports/p")]
+    await database.close()
