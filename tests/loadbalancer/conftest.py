@@ -26,6 +26,11 @@ BEARERS = {
     "observer": ("load-balancer_global_observer", "green"),
     "telemetry": ("service", "service"),
     "none": ("guest", "red"),
+    "lb-admin": ("load-balancer_admin", "green"),
+    "lb-member": ("load-balancer_member", "red"),
+    "lb-other": ("load-balancer_member", "blue"),
+    "lb-observer": ("load-balancer_observer", "red"),
+    "lb-quota": ("load-balancer_quota_admin", "green"),
 }
 """Role and project of each token."""
 
@@ -175,9 +180,15 @@ def options():
 
 
 @pytest.fixture
-async def cloud(database, tmp_path, options):
+def policy():
+    """Overridden where a test needs other roles: settings of policy, and a file."""
+    return {}
+
+
+@pytest.fixture
+async def cloud(database, tmp_path, options, policy):
     """The transport to identity, network and load balancing."""
-    settings = Settings(state_dir=tmp_path, loadbalancer=LoadBalancerSettings(**options))
+    settings = Settings(state_dir=tmp_path, loadbalancer=LoadBalancerSettings(**options), **policy)
     bus, tokens = LocalBus(), Tokens()
 
     async def everything(scope, receive, send):

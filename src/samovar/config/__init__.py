@@ -10,6 +10,7 @@ from .settings import (
     EngineSettings,
     IdentitySettings,
     NetworkSettings,
+    PolicySettings,
     Settings,
     load,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "LoadBalancerSettings",
     "NetworkSettings",
     "OptionsError",
+    "PolicySettings",
     "Section",
     "Settings",
     "load",

@@ -85,6 +85,15 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicySettings:
+    enforce_new_defaults: bool = option(
+        False,
+        section="oslo_policy",
+        help="In load balancing only Keystone's roles count; the load-balancer_* roles give nothing",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything a process is told, and the directory in which it keeps what must outlive it."""
 
@@ -96,6 +105,7 @@ class Settings:
     engine: EngineSettings = field(default_factory=EngineSettings)
     loadbalancer: LoadBalancerSettings = field(default_factory=LoadBalancerSettings)
     amphora: AmphoraSettings = field(default_factory=AmphoraSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
     policy_file: Path | None = None
 
     @property
@@ -107,7 +117,7 @@ def load(state_dir: Path, files: Iterable[Path] = ()) -> Settings:
     """The settings of this state directory as the configuration files give them. Raises OptionsError."""
     files = tuple(files)
     sections = read_files(files) if files else {}
-    policy = sections.get("oslo_policy", {}).get("policy_file")
+    policy_file = sections.get("oslo_policy", {}).get("policy_file")
     return Settings(
         state_dir=state_dir,
         database=fill(DatabaseSettings, sections),
@@ -117,5 +127,6 @@ def load(state_dir: Path, files: Iterable[Path] = ()) -> Settings:
         engine=fill(EngineSettings, sections),
         loadbalancer=fill(LoadBalancerSettings, sections),
         amphora=fill(AmphoraSettings, sections),
-        policy_file=Path(policy[-1]) if policy else None,
+        policy=fill(PolicySettings, sections),
+        policy_file=Path(policy_file[-1]) if policy_file else None,
     )

@@ -189,7 +189,7 @@ def settle(
         connection.execute(
             update(table)
             .where(*mine, columns.provisioning_status.in_((*PENDING, "ERROR")))
-            .values(provisioning_status="ACTIVE")
+            .values(provisioning_status="ACTIVE", updated_at=now)
         )
         if broken:
             connection.execute(
@@ -204,7 +204,7 @@ def settle(
         "status_reason": " ".join(broken.values())[:REASON_LENGTH],
     }
     if newest is not None and newest <= generation:
-        values["provisioning_status"] = "ACTIVE"
+        values |= {"provisioning_status": "ACTIVE", "updated_at": now}
     connection.execute(
         update(load_balancers)
         .where(columns.id == lb_id, columns.provisioning_status != "PENDING_DELETE")

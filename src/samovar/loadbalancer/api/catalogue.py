@@ -58,7 +58,7 @@ class Offer:
 
 def _kind(name: str, plural: str, table: Table, policy: str, **more: Any) -> Kind:
     return Kind(
-        name=name, plural=plural, table=table, view=_rows, policy=policy, owned=False, order=("name",), **more
+        name=name, plural=plural, table=table, view=_rows, policy=policy, owned=False, order=(), **more
     )
 
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The default policy, under Octavia's rule names: keystone's roles and the load-balancer_* roles alike."""
+"""The default policy, under Octavia's rule names: keystone's roles and the load-balancer_* roles alike.
+
+With ``[oslo_policy] enforce_new_defaults`` only keystone's roles count.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,27 @@ from collections.abc import Mapping
 
 PREFIX = "os_load-balancer_api:"
 
-BASE = {
+OWNER = "project_id:%(project_id)s"
+MAIN = {
     "context_is_admin": "role:admin",
-    "load-balancer:owner": "project_id:%(project_id)s",
-    "load-balancer:admin": "role:admin or role:load-balancer_admin",
+    "load-balancer:owner": OWNER,
     "service": "role:service",
-    "project-member": "role:member and project_id:%(project_id)s",
-    "project-reader": "role:reader and project_id:%(project_id)s",
-    "load-balancer:global_observer": "role:admin or role:load-balancer_global_observer",
-    "load-balancer:quota-admin": "role:admin or role:load-balancer_quota_admin",
-    "load-balancer:observer_and_owner": (
-        "rule:project-reader or (role:load-balancer_observer and rule:load-balancer:owner)"
-    ),
-    "load-balancer:member_and_owner": (
-        "rule:project-member or (role:load-balancer_member and rule:load-balancer:owner)"
-    ),
+    "project-member": f"role:member and {OWNER}",
+    "project-reader": f"role:reader and {OWNER}",
+    "load-balancer:admin": "role:admin",
+    "load-balancer:global_observer": "role:admin",
+    "load-balancer:quota-admin": "role:admin",
+    "load-balancer:observer_and_owner": "rule:project-reader",
+    "load-balancer:member_and_owner": "rule:project-member",
+}
+OLDER = {
+    "load-balancer:admin": "role:load-balancer_admin",
+    "load-balancer:global_observer": "role:load-balancer_global_observer",
+    "load-balancer:quota-admin": "role:load-balancer_quota_admin",
+    "load-balancer:observer_and_owner": "(role:load-balancer_observer and rule:load-balancer:owner)",
+    "load-balancer:member_and_owner": "(role:load-balancer_member and rule:load-balancer:owner)",
+}
+SETS = {
     "load-balancer:read": (
         "rule:load-balancer:observer_and_owner or rule:load-balancer:global_observer or "
         "rule:load-balancer:member_and_owner or rule:load-balancer:admin"
@@ -70,9 +79,11 @@ OTHERS = {
 }
 
 
-def default_rules() -> Mapping[str, str]:
-    """Every rule by name."""
-    rules = dict(BASE)
+def default_rules(*, older_roles: bool = True) -> Mapping[str, str]:
+    """Every rule by name. `older_roles`: the load-balancer_* roles count, too."""
+    rules = {**MAIN, **SETS}
+    if older_roles:
+        rules.update({name: f"{MAIN[name]} or {rule}" for name, rule in OLDER.items()})
     for kind in OWNED:
         for action, rule in (
             ("get_all", READ),

@@ -44,7 +44,8 @@ class Service:
         own: Cloud,
         caller: Callable[[str], Cloud],
     ) -> None:
-        self.policy = Policy(default_rules(), settings.policy_file)
+        older_roles = not settings.policy.enforce_new_defaults
+        self.policy = Policy(default_rules(older_roles=older_roles), settings.policy_file)
         self.backend = Backend(database, bus, settings.loadbalancer, self.policy, Clouds(own, caller))
         self._validator = validator
         self._max_body = settings.api.max_json_body_size
