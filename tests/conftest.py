@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from clouds import RunningCloud, close_clients, new_cloud, started
+from servers import databases
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +20,24 @@ def clients_end() -> Iterator[None]:
     """The clients' program ends with the tests."""
     yield
     close_clients()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def servers_end() -> Iterator[None]:
+    """The servers that the tests have started end with the tests."""
+    yield
+    databases.stop()
+
+
+@pytest.fixture(autouse=True)
+def databases_end() -> Iterator[None]:
+    """What a test took from a database server can be another's."""
+    before = databases.taken()
+    yield
+    databases.give_back(databases.taken() - before)
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """The address of an empty database for one test."""
+    return databases.url(tmp_path)

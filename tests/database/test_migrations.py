@@ -9,13 +9,19 @@ from sqlalchemy import text
 
 from samovar.database import Database, tables
 from samovar.database.migrate import MigrationError, current, newest, upgrade
+from servers import databases
 
 ROOT = Path(tables.__file__).parent.parent
 
 
-@pytest.fixture
-def database(tmp_path):
-    database = Database(f"sqlite:///{tmp_path}/test.db")
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def database(request, tmp_path):
+    url = (
+        f"sqlite:///{tmp_path}/test.db"
+        if request.param == "sqlite"
+        else databases.server(request.param).new()
+    )
+    database = Database(url)
     yield database
     database.close_now()
 

@@ -166,8 +166,8 @@ class Worker:
 
 
 @pytest.fixture
-async def database(tmp_path):
-    database = Database(f"sqlite:///{tmp_path / 'samovar.db'}")
+async def database(database_url):
+    database = Database(database_url)
     database.create_tables()
     yield database
     await database.close()

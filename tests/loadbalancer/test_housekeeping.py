@@ -26,8 +26,8 @@ class Cloud:
         self.removed.append((method, path))
 
 
-async def test_what_nobody_knows_is_removed(tmp_path: Path):
-    database, cloud = Database(f"sqlite:///{tmp_path}/test.db"), Cloud()
+async def test_what_nobody_knows_is_removed(tmp_path: Path, database_url: str):
+    database, cloud = Database(database_url), Cloud()
     database.create_tables()
     await Service(database, Settings(state_dir=tmp_path), cloud).clean()
     assert cloud.removed == [("DELETE", "/servers/s"), ("DELETE", "/v2.0/ports/p")]

@@ -20,6 +20,29 @@ class DatabaseSettings:
         help="SQLAlchemy URL of the database; empty: SQLite in the state directory",
         old=("DEFAULT/sql_connection", "database/sql_connection", "DATABASE/sql_connection"),
     )
+    max_pool_size: int = option(
+        5,
+        section="database",
+        help="Connections that a process reads with (a server's database)",
+        old=("DEFAULT/sql_max_pool_size", "DATABASE/sql_max_pool_size"),
+    )
+    connection_recycle_time: int = option(
+        3600,
+        section="database",
+        help="Seconds after which a connection is replaced",
+        old=("DEFAULT/sql_idle_timeout", "DATABASE/sql_idle_timeout", "database/idle_timeout"),
+    )
+    patience: float = option(
+        10.0,
+        section="samovar",
+        name="database_patience",
+        help="Seconds for which a change waits for a database that is away before it is refused (503)",
+    )
+    mysql_wsrep_sync_wait: int | None = option(
+        None,
+        section="database",
+        help="Galera: what waits until this node has all that others committed (1: reads); empty: nothing",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The database: one engine, one journal that group-commits, leases with epochs, migrations."""
 
+from . import mysql as _mysql  # noqa: F401  (how tables are made there)
+from .clock import now
 from .engine import Database, DatabaseUnavailable
 from .tables import Json, Timestamp, hex_id, metadata, new_id, utcnow
 
@@ -12,5 +14,6 @@ __all__ = [
     "hex_id",
     "metadata",
     "new_id",
+    "now",
     "utcnow",
 ]

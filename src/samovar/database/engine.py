@@ -2,57 +2,78 @@
 """The Database: how a process reads and writes.
 
 SQLAlchemy Core on synchronous drivers. SQLite is read in the event loop itself (a row costs less
-than handing the question to a thread); other databases are read in a few threads. All writing goes
-through the journal.
+than handing the question to a thread); servers are read in a few threads. All writing goes through
+the journal.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from samovar.config import DatabaseSettings
 
 from .journal import DatabaseUnavailable as DatabaseUnavailable
 from .journal import Journal
+from .servers import Failure, address, connect_arguments, failure, prepare
 from .tables import metadata
 
 T = TypeVar("T")
-READ_THREADS = 4
+UPGRADE_LOCK = 0x5A40
+READ_ATTEMPTS = 3
 
 
 class Database:
     """One database, opened once in a process and shared by its services.
 
-    `url` is an SQLAlchemy URL such as ``sqlite:////var/lib/samovar/samovar.db``. An SQLite file is
-    kept in WAL mode with ``synchronous=FULL``: an acknowledged write survives a power cut.
+    `url` is an address as operators write it: ``sqlite:////var/lib/samovar/samovar.db``,
+    ``mysql+pymysql://samovar:secret@db/samovar``, ``postgresql://samovar:secret@db/samovar``. An SQLite
+    file is kept in WAL mode with ``synchronous=FULL``: an acknowledged write survives a power cut.
+    Raises ValueError for an address that cannot be used; nothing is connected yet.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = make_url(url)
+    def __init__(self, url: str, settings: DatabaseSettings | None = None) -> None:
+        self.url = address(url)
+        self._settings = settings or DatabaseSettings()
         self._sqlite = self.url.get_backend_name() == "sqlite"
         if self._sqlite:
-            if not self.url.database or self.url.database == ":memory:":
-                raise ValueError("SQLite needs a file: two connections must see the same database")
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            Path(str(self.url.database)).parent.mkdir(parents=True, exist_ok=True)
         self._reader = self._open(write=False)
         self._writer = self._open(write=True)
-        self._threads = None if self._sqlite else ThreadPoolExecutor(READ_THREADS, "database-read")
+        readers = max(1, self._settings.max_pool_size)
+        self._threads = None if self._sqlite else ThreadPoolExecutor(readers, "database-read")
         self._reading: Connection | None = None
-        self.journal = Journal(self._writer)
+        self.journal = Journal(self._writer, self._settings.patience)
 
     def _open(self, *, write: bool) -> Engine:
-        if not self._sqlite:
-            if write:
-                return create_engine(self.url, pool_size=1, max_overflow=2, pool_pre_ping=True)
-            return create_engine(
-                self.url, pool_size=READ_THREADS, pool_pre_ping=True, isolation_level="AUTOCOMMIT"
-            )
+        return self._open_sqlite(write=write) if self._sqlite else self._open_server(write=write)
+
+    def _open_server(self, *, write: bool) -> Engine:
+        engine = create_engine(
+            self.url,
+            pool_size=2 if write else max(1, self._settings.max_pool_size),
+            max_overflow=0,
+            pool_recycle=self._settings.connection_recycle_time,
+            pool_use_lifo=True,
+            pool_reset_on_return="rollback" if write else None,
+            isolation_level="READ COMMITTED" if write else "AUTOCOMMIT",
+            skip_autocommit_rollback=True,
+            connect_args=connect_arguments(self.url),
+        )
+        prepare(engine, wsrep_sync_wait=self._settings.mysql_wsrep_sync_wait)
+        return engine
+
+    def _open_sqlite(self, *, write: bool) -> Engine:
         engine = create_engine(
             self.url,
             poolclass=StaticPool,
@@ -83,43 +104,80 @@ class Database:
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run `query` on a connection that sees what was last committed, and return its result.
 
-        The result must be complete (`.all()`, not an open cursor). Raises DatabaseUnavailable.
+        The result must be complete (`.all()`, not an open cursor). On a server the query runs in
+        another thread and may run twice. Raises DatabaseUnavailable.
         """
         if self._threads is None:
-            return self._read(query)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, query)
+            return self._read_sqlite(query)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_server, query)
 
-    def _read(self, query: Callable[[Connection], T]) -> T:
-        try:
-            if not self._sqlite:
-                with self._reader.connect() as connection:
-                    return query(connection)
+    def _read_sqlite(self, query: Callable[[Connection], T]) -> T:
+        with _named():
             if self._reading is None:
                 self._reading = self._reader.connect()
             try:
                 return query(self._reading)
             finally:
                 self._reading.rollback()
-        except OperationalError as error:
-            raise DatabaseUnavailable(f"the database did not answer: {error.orig}") from error
 
-    async def write(self, change: Callable[[Connection], T]) -> T:
+    def _read_server(self, query: Callable[[Connection], T]) -> T:
+        """Read; after a lost connection, which all of the pool share, read on a new one."""
+        with _named():
+            for attempt in range(1, READ_ATTEMPTS + 1):
+                try:
+                    with self._reader.connect() as connection:
+                        return query(connection)
+                except DBAPIError as error:
+                    if attempt == READ_ATTEMPTS or failure(error) is Failure.STATEMENT:
+                        raise
+                    time.sleep(0.05 * attempt)
+            raise AssertionError("not reached")
+
+    async def write(self, change: Callable[[Connection], T], *turns: str) -> T:
         """Run `change` in the journal; return its result when it is durable.
 
         An exception of the change undoes that change alone and is raised here. The change runs in
-        another thread and may run twice: it must only use the connection and data of its own.
+        another thread and may run more than once: it must only use the connection and data of its
+        own. `turns` are names that no other transaction of the cluster holds while it runs: a change
+        that reads something and relies on it staying so names one.
         """
-        return cast(T, await self.journal.write(change))
+        return cast(T, await self.journal.write(change, turns))
+
+    def in_turn(self, *turns: str) -> Database:
+        """This database, each of whose changes holds these turns."""
+        return _InTurn(self, turns)
 
     def create_tables(self) -> None:
         """Make every declared table that is missing (tests; a product database uses migrations)."""
-        with self._writer.connect() as connection, connection.begin():
-            metadata.create_all(connection)
+        self.migrate(metadata.create_all)
 
     def migrate(self, change: Callable[[Connection], T]) -> T:
-        """Run `change` on the writing connection at once, before any service has started."""
-        with self._writer.connect() as connection, connection.begin():
+        """Run `change` on the writing connection at once, before any service has started.
+
+        Programs that are started together do it one after the other. Raises DatabaseUnavailable.
+        """
+        with _named(), self._alone(), self._writer.connect() as connection, connection.begin():
             return change(connection)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lock of those who change tables. (Steps that change tables end transactions.)"""
+        if self._sqlite:
+            yield
+            return
+        postgresql = self.url.get_backend_name() == "postgresql"
+        key = {"key": UPGRADE_LOCK if postgresql else f"samovar {self.url.database}"[:60]}
+        with self._writer.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            if postgresql:
+                connection.execute(text("SET lock_timeout = 0"))
+            connection.execute(
+                text("SELECT pg_advisory_lock(:key)" if postgresql else "SELECT GET_LOCK(:key, 30)"), key
+            )
+            try:
+                yield
+            finally:
+                connection.invalidate()  # which gives the lock back
 
     async def close(self) -> None:
         """Write what is queued, then close every connection."""
@@ -135,3 +193,36 @@ class Database:
             self._threads.shutdown()
         self._reader.dispose()
         self._writer.dispose()
+
+
+class _InTurn(Database):
+    """A view of a database; it shares everything with the one it was made from."""
+
+    def __init__(self, database: Database, turns: tuple[str, ...]) -> None:
+        self.__dict__.update(database.__dict__)
+        self._whole, self._turns = database, turns
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        return await self._whole.read(query)
+
+    async def write(self, change: Callable[[Connection], T], *turns: str) -> T:
+        return await self._whole.write(change, *self._turns, *turns)
+
+    async def close(self) -> None:
+        await self._whole.close()
+
+    def close_now(self) -> None:
+        self._whole.close_now()
+
+
+@contextlib.contextmanager
+def _named() -> Iterator[None]:
+    """Errors of a database that is away become DatabaseUnavailable; the others stay what they are."""
+    try:
+        yield
+    except DBAPIError as error:
+        if failure(error) is Failure.STATEMENT:
+            raise
+        raise DatabaseUnavailable(f"the database did not answer: {error.orig}") from error
+    except PoolTimeout as error:
+        raise DatabaseUnavailable(f"the database did not answer: {error}") from error

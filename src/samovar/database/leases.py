@@ -4,7 +4,7 @@
 A table that can be leased has the columns of `lease_columns()`. A claim succeeds when nobody holds
 the row or its lease has run out; each claim adds one to the epoch, which never goes down. Every
 write made under a lease first calls `guard` in the same transaction: a holder that was paused past
-its lease finds a higher epoch and can change nothing (a fencing token).
+its lease finds a higher epoch and can change nothing (a fencing token). Time is the database's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, String, Table, or_, select, update
 
-from .tables import Timestamp, utcnow
+from .clock import now as present
+from .tables import Timestamp
 
 
 class LeaseLost(RuntimeError):
@@ -39,7 +40,7 @@ def claim(
     now: datetime.datetime | None = None,
 ) -> int | None:
     """Take the row for `ttl` seconds; return the new epoch, or None while another holds it."""
-    moment = now or utcnow()
+    moment = now or present(connection)
     columns = table.c
     free = or_(columns.lease_owner.is_(None), columns.lease_expires_at <= moment)
     taken = connection.execute(
@@ -66,7 +67,7 @@ def renew(
     now: datetime.datetime | None = None,
 ) -> None:
     """Hold the row for another `ttl` seconds from now. Raises LeaseLost."""
-    expires = (now or utcnow()) + datetime.timedelta(seconds=ttl)
+    expires = (now or present(connection)) + datetime.timedelta(seconds=ttl)
     kept = connection.execute(
         update(table)
         .where(table.c.id == row_id, table.c.lease_epoch == epoch)

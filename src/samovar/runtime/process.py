@@ -68,7 +68,7 @@ async def _serve(
     port = listening.getsockname()[1]
     host = settings.api.public_host or settings.api.bind_host
     origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.database)
     try:
         upgrade(database)
     except (MigrationError, DatabaseUnavailable) as error:

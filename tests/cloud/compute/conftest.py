@@ -10,6 +10,7 @@ from samovar.config import ApiSettings, Settings
 from samovar.database import Database
 from samovar.messaging import LocalBus
 from samovar.web import Prefixes
+from servers import databases
 
 from . import doubles
 
@@ -35,7 +36,7 @@ class Compute:
         self.neighbours = doubles.Neighbours(self.bus)
         self.host = doubles.HostTwin()
         self.cut = doubles.Cut(self.neighbours, self.host, cut)
-        self.database = Database(f"sqlite:///{directory / 'c.db'}")
+        self.database = Database(databases.url(directory))
         self.database.create_tables()
         self.service = self.make()
 

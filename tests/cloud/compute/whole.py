@@ -17,6 +17,7 @@ from samovar.config import ApiSettings, NetworkSettings, Settings
 from samovar.database import Database
 from samovar.messaging import LocalBus
 from samovar.web import Prefixes
+from servers import databases
 
 ENTRIES = (
     CatalogEntry("network", "neutron", "/network"),
@@ -45,7 +46,7 @@ class Whole:
             state_dir=self.directory, api=ApiSettings(bind_port=self.port), network=network_settings
         )
         self.bus = LocalBus()
-        self.database = Database(f"sqlite:///{self.directory / 'cloud.db'}")
+        self.database = Database(databases.url(self.directory))
         self.database.create_tables()
         identity = Identity(self.database, settings)
         self.first = await identity.bootstrap(ENTRIES)

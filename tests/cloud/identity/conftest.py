@@ -58,10 +58,10 @@ class Cloud:
 
 
 @pytest.fixture
-async def cloud(tmp_path):
+async def cloud(tmp_path, database_url):
     from samovar.clients import InProcess
 
-    database = Database(f"sqlite:///{tmp_path}/cloud.db")
+    database = Database(database_url)
     database.create_tables()
     service = Service(database, Settings(state_dir=tmp_path))
     first = await service.bootstrap(

@@ -10,6 +10,7 @@ from samovar.cloud.image import Service
 from samovar.config import Settings
 from samovar.database import Database
 from samovar.web import Prefixes
+from servers import databases
 
 ORIGIN = "http://cloud.test:9090"
 PEOPLE = {
@@ -45,7 +46,7 @@ class Images:
     """An image service, asked in process by one of PEOPLE."""
 
     def __init__(self, state_dir, **options):
-        self.database = Database(f"sqlite:///{state_dir}/cloud.db")
+        self.database = Database(databases.url(state_dir))
         self.database.create_tables()
         self.service = Service(self.database, Settings(state_dir=state_dir), Tokens(), **options)
         self.transport = InProcess(Prefixes({"image": self.service.api().asgi()}, None))

@@ -48,8 +48,8 @@ class Caller:
 
 
 @pytest.fixture
-async def database(tmp_path):
-    database = Database(f"sqlite:///{tmp_path / 'keys.db'}")
+async def database(database_url):
+    database = Database(database_url)
     database.create_tables()
     yield database
     await database.close()

@@ -142,8 +142,8 @@ def host():
 
 
 @pytest.fixture
-async def database(tmp_path):
-    database = Database(f"sqlite:///{tmp_path / 'network.db'}")
+async def database(database_url):
+    database = Database(database_url)
     database.create_tables()
     yield database
     await database.close()

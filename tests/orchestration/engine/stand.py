@@ -29,6 +29,7 @@ from samovar.orchestration.engine.requests import (
 from samovar.orchestration.engine.rows import Resource, Stack
 from samovar.orchestration.engine.store import current_rows, get_stack, list_resources
 from samovar.orchestration.engine.tables import events, operations
+from servers import databases
 
 IDENTITY = {"type": "identity", "endpoints": [{"interface": "public", "url": "http://nowhere/identity"}]}
 TOKEN = {
@@ -62,7 +63,7 @@ class Stand:
     def __init__(self, directory: Path, **engine: Any) -> None:
         options: dict[str, Any] = {"lease_seconds": 1.0, "max_resources_per_stack": -1, **engine}
         self.settings = Settings(directory, engine=dataclasses.replace(EngineSettings(), **options))
-        self.database = Database(self.settings.database_url)
+        self.database = Database(databases.url(directory))
         self.database.create_tables()
         self.bus = LocalBus()
         self.vault = Vault("a key for tests")

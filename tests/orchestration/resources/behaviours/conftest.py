@@ -143,9 +143,9 @@ class Lazy:
 
 
 @pytest.fixture
-async def parts(tmp_path):
+async def parts(tmp_path, database_url):
     """The services, the host, and the cloud as their clients see it."""
-    database = Database(f"sqlite:///{tmp_path / 'cloud.db'}")
+    database = Database(database_url)
     database.create_tables()
     settings, bus, host, world = Settings(state_dir=tmp_path), LocalBus(), QuietHost(), Lazy()
     transport = InProcess(world)

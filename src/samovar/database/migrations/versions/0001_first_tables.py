@@ -182,6 +182,19 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "database_receipts",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("batch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("written_at", Timestamp(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_database_receipts")),
+    )
+    op.create_table(
+        "database_turns",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("taken", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_database_turns")),
+    )
+    op.create_table(
         "identity_application_credentials",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),

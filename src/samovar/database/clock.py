@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The clock that leases go by: the database server's, so that all machines agree.
+
+It is asked once in a while for each connection and followed by the monotonic clock in between; a
+machine whose own clock is wrong, or is set while it works, holds its leases like any other. An
+SQLite database is on one machine, whose clock it is.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+
+from sqlalchemy import Connection, text
+
+from .tables import utcnow
+
+ASK_AGAIN_SECONDS = 30.0
+_KEY = "samovar clock"
+_QUESTIONS = {
+    "postgresql": text("SELECT timezone('utc', clock_timestamp())"),
+    "mysql": text("SELECT UTC_TIMESTAMP(6)"),
+    "mariadb": text("SELECT UTC_TIMESTAMP(6)"),
+}
+
+
+def now(connection: Connection) -> datetime.datetime:
+    """The database's present moment, aware, in UTC."""
+    question = _QUESTIONS.get(connection.dialect.name)
+    if question is None:
+        return utcnow()
+    known: tuple[datetime.datetime, float] | None = connection.info.get(_KEY)
+    monotonic = time.monotonic()
+    if known is None or monotonic - known[1] > ASK_AGAIN_SECONDS:
+        told: datetime.datetime = connection.execute(question).scalar_one()
+        known = told.replace(tzinfo=datetime.UTC), time.monotonic()
+        connection.info[_KEY] = known
+        return known[0]
+    return known[0] + datetime.timedelta(seconds=monotonic - known[1])
