@@ -147,7 +147,7 @@ def _inner(planned: PlannedStack, wanted: Wanted) -> PlannedStack | None:
     """The nested stack of a resource; None where its size is not known yet."""
     if wanted.kind.template is None and not is_countable(wanted.values):
         return None
-    phases = child_plan(wanted, {}, None).phases
+    phases = child_plan(planned, wanted, {}, None).phases
     if not phases:
         return None
     definition = child_definition(planned, wanted, phases[-1])

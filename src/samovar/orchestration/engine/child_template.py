@@ -24,12 +24,14 @@ class ChildPlan:
     notes: dict[str, Any] = field(default_factory=dict)  # kept in the row's data
 
 
-def child_plan(wanted: Wanted, notes: Mapping[str, Any], child: LoadedStack | None) -> ChildPlan:
+def child_plan(
+    loaded: Evaluable, wanted: Wanted, notes: Mapping[str, Any], child: LoadedStack | None
+) -> ChildPlan:
     """How a nested stack becomes what `wanted` says; `notes`: its row's data."""
     kind = wanted.kind
     if kind.template is not None:
         return ChildPlan([Phase(kind.template, parameters_of(wanted.values))])
-    phases, noted = GROUPS[kind.declared.name](wanted, notes, child)
+    phases, noted = GROUPS[kind.declared.name](loaded, wanted, notes, child)
     return ChildPlan(phases, noted)
 
 

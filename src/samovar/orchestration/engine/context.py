@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from samovar.clients import Cloud
 from samovar.orchestration.resources.behaviour import (
+    Adjustment,
     ResourceFailed,
     SignalAddress,
     SignedAccess,
@@ -121,16 +122,21 @@ class Context:
     async def refresh(self) -> None:
         await self.run.reload(self.row)
 
+    async def scale_group(self, reference: str, adjustment: Adjustment) -> str | None:
+        from .scaling import scale_group
+
+        return await scale_group(self.run, reference, adjustment)
+
     async def signed_access(self, *, outside: bool = False) -> SignedAccess:
         return await signed_access(self, outside)
 
     def seen_from_servers(self, url: str) -> str:
         return seen_from_servers(self.run.parts, url)
 
-    async def signal_address(self) -> SignalAddress:
+    async def signal_address(self, *, outside: bool = False) -> SignalAddress:
         if self.run.signal_users is None:
             raise ResourceFailed(
                 f"{self._type.name} needs a user of the stack domain, and none is configured "
                 "(stack_user_domain_id and stack_domain_admin)."
             )
-        return await self.run.signal_users.address_of(self)
+        return await self.run.signal_users.address_of(self, outside)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from samovar.orchestration.templates.values import Value, select_path
 
-from .wanted import Wanted
+from .wanted import Evaluable, Wanted
 
 if TYPE_CHECKING:
     from .groups import Phase
@@ -25,7 +25,7 @@ GATHERED = {f"{name}s": name for name in ("deploy_stdout", "deploy_stderr", "dep
 
 
 def deployment_group(
-    wanted: Wanted, notes: Mapping[str, Any], child: LoadedStack | None
+    _stack: Evaluable, wanted: Wanted, notes: Mapping[str, Any], child: LoadedStack | None
 ) -> tuple[list[Phase], dict[str, Any]]:
     """How the nested stack becomes what the group wants."""
     from .groups import batches

@@ -35,7 +35,7 @@ from .rows import COMPLETE, Resource
 from .wanted import Wanted, evaluate, fingerprint_of, stored_resource
 
 ROUNDS = 20
-_CONTENTS = ("resource_def", "resource_properties")
+_CONTENTS = ("resource_def", "resource_properties", "resource")
 
 
 class DesiredStack(Desired):
@@ -93,7 +93,9 @@ class DesiredStack(Desired):
         if wanted.kind.template is None and not grown:
             return None
         stored = planned.stored.children.get(row.id) if planned.stored and row else None
-        phases = child_plan(wanted, row.data if row else {}, stored.loaded if stored else None).phases
+        phases = child_plan(
+            planned, wanted, row.data if row else {}, stored.loaded if stored else None
+        ).phases
         if not phases:
             return None
         definition = child_definition(planned, wanted, phases[-1])
@@ -140,8 +142,9 @@ def _is_as_stored(row: Resource, wanted: Wanted) -> bool:
 def is_countable(values: Mapping[str, Any]) -> bool:
     """Whether it is known which members a group has."""
     rest = {name: value for name, value in values.items() if name not in _CONTENTS}
-    kind = (values.get("resource_def") or {}).get("type", "") if values.get("resource_def") else ""
-    return not contains_unknown(rest) and isinstance(kind, str)
+    members = values.get("resource_def") or values.get("resource")
+    known = isinstance(members.get("type"), str) if isinstance(members, Mapping) else not members
+    return known and not contains_unknown(rest)
 
 
 def create_plan(planned: PlannedStack) -> Plan:

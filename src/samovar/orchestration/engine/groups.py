@@ -14,7 +14,8 @@ from samovar.orchestration.templates.values import Value
 
 from .deployment_groups import MEMBERS, deployment_group, deployment_group_attribute
 from .rows import Resource
-from .wanted import Wanted
+from .scaling_groups import SCALING_GROUPS, scaling_group, scaling_group_attribute
+from .wanted import Evaluable, Wanted
 
 if TYPE_CHECKING:
     from .loaded import LoadedStack
@@ -33,8 +34,10 @@ class Phase:
     pause_seconds: float = 0.0
 
 
-# From what is wanted, the notes in the row's data, and the nested stack as it is: phases, and new notes.
-Grow = Callable[[Wanted, Mapping[str, Any], "LoadedStack | None"], tuple[list[Phase], dict[str, Any]]]
+# From the stack, what is wanted, the notes in the row's data, the nested stack as it is: phases, new notes.
+Grow = Callable[
+    [Evaluable, Wanted, Mapping[str, Any], "LoadedStack | None"], tuple[list[Phase], dict[str, Any]]
+]
 
 
 def group_template(resources: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,7 +79,7 @@ def member_names(count: int, skipped: Sequence[str]) -> list[str]:
 
 
 def _resource_group(
-    wanted: Wanted, notes: Mapping[str, Any], child: LoadedStack | None
+    _stack: Evaluable, wanted: Wanted, notes: Mapping[str, Any], child: LoadedStack | None
 ) -> tuple[list[Phase], dict[str, Any]]:
     values = wanted.values
     if values["count"] > MOST_MEMBERS:
@@ -172,7 +175,7 @@ def _paused(steps: Sequence[Mapping[str, Any]], pause: float) -> list[Phase]:
 
 
 def _resource_chain(
-    wanted: Wanted, notes: Mapping[str, Any], child: LoadedStack | None
+    _stack: Evaluable, wanted: Wanted, notes: Mapping[str, Any], child: LoadedStack | None
 ) -> tuple[list[Phase], dict[str, Any]]:
     values = wanted.values
     resources: dict[str, Any] = {}
@@ -190,20 +193,24 @@ GROUPS: Mapping[str, Grow] = {
     "OS::Heat::ResourceGroup": _resource_group,
     "OS::Heat::ResourceChain": _resource_chain,
     **dict.fromkeys(MEMBERS, deployment_group),
+    **dict.fromkeys(SCALING_GROUPS, scaling_group),
 }
 
 
 async def group_attribute(child: LoadedStack, row: Resource, attribute: str, path: Sequence[Value]) -> Value:
     """An attribute of a group, from its members."""
-    if canonical_name(row.definition.get("implementation") or row.type) in MEMBERS:
+    kind = canonical_name(row.definition.get("implementation") or row.type)
+    if kind in MEMBERS:
         return await deployment_group_attribute(child, attribute, path)
+    if kind in SCALING_GROUPS:
+        return await scaling_group_attribute(child, row, attribute, path)
     members = sorted(
         child.current, key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name)
     )
     if attribute == "refs":
-        return [child.reference(name) for name in members]
+        return [await child.read_reference(name) for name in members]
     if attribute == "refs_map":
-        return {name: child.reference(name) for name in members}
+        return {name: await child.read_reference(name) for name in members}
     if attribute == "removed_rsrc_list":
         return [name for name in str(row.data.get(SKIPPED) or "").split(",") if name]
     if attribute == "attributes":
@@ -217,5 +224,7 @@ async def group_attribute(child: LoadedStack, row: Resource, attribute: str, pat
             return None
         if inner is not None:
             return await child.read_attribute(name, inner, path)
-        return await child.read_attribute(name, str(path[0]), path[1:]) if path else child.reference(name)
+        if path:
+            return await child.read_attribute(name, str(path[0]), path[1:])
+        return await child.read_reference(name)
     return [await child.read_attribute(name, attribute, path) for name in members]

@@ -198,6 +198,14 @@ class LoadedStack:
             except NeedsAttribute as need:
                 await self.fetch(need)
 
+    async def read_reference(self, name: str) -> Value:
+        """The reference id of a resource, fetched when it has to be."""
+        while True:
+            try:
+                return self.reference(name)
+            except NeedsAttribute as need:
+                await self.fetch(need)
+
     async def read_attributes(self, row: Resource, names: Sequence[str]) -> Mapping[str, Value]:
         """Attributes of one row, asked of its behaviour now."""
         declared = self.kind_of_row(row).declared

@@ -67,7 +67,7 @@ class NestedSteps:
         if going_on and row.data.get("phase_of") == wanted.fingerprint:
             await self._wait(row)  # an earlier holder of the operation had got this far
         present = await load_child(self.run, row) if row.physical_id is not None else None
-        plan = child_plan(wanted, row.data, present)
+        plan = child_plan(self.run, wanted, row.data, present)
         row.data.update(plan.notes)
         row.data["phase_of"] = wanted.fingerprint
         if action == "CREATE":
@@ -288,7 +288,9 @@ async def nested_attribute(
         name = attribute.removeprefix("resource.")
         if name not in child.current:
             return None
-        return await child.read_attribute(name, str(path[0]), path[1:]) if path else child.reference(name)
+        if path:
+            return await child.read_attribute(name, str(path[0]), path[1:])
+        return await child.read_reference(name)
     output = child.template.outputs.get(attribute)
     if output is None or child.scope.is_enabled(output) is False:
         return None

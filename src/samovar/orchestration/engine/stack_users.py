@@ -30,8 +30,11 @@ class StackUsers:
         self._admin = run.parts.cloud_for(run.parts.stack_domain_admin)
         self._domain = run.parts.stack_domain_id
 
-    async def address_of(self, context: Context) -> SignalAddress:
-        """Where the resource is signalled; its user is made when first asked for."""
+    async def address_of(self, context: Context, outside: bool = False) -> SignalAddress:
+        """Where the resource is signalled, seen from servers or from outside.
+
+        Its user is made when first asked for.
+        """
         row, stack = context.row, self._run.stack
         password = row.secrets.get("stack_user_password") or secrets.token_urlsafe(24)
         user_id = row.data.get("stack_user_id")
@@ -45,15 +48,19 @@ class StackUsers:
         credentials = PasswordCredentials(password, user_id=user_id, project_id=project)
         token = await parts.cloud_for(credentials).token()
         path = f"{segment(stack.name)}/{stack.id}/resources/{segment(row.name)}"
+
+        def seen(url: str) -> str:
+            return url if outside else context.seen_from_servers(url)
+
         return SignalAddress(
-            endpoint=context.seen_from_servers(f"{parts.endpoint}/v1/{project}/stacks/{path}/signal"),
-            presigned_url=(await context.signed_access()).signal_url,
+            endpoint=seen(f"{parts.endpoint}/v1/{project}/stacks/{path}/signal"),
+            presigned_url=(await context.signed_access(outside=outside)).signal_url,
             user_id=user_id,
             user_name=context.physical_name,
             password=password,
             token=token,
             project_id=project,
-            auth_url=context.seen_from_servers(parts.auth_url),
+            auth_url=seen(parts.auth_url),
             domain_id=self._domain,
         )
 

@@ -154,6 +154,9 @@ class ResourceContext(Protocol):
     async def refresh(self) -> None:
         """Read `data` and `metadata` again: signals are taken, and their notes written, elsewhere."""
 
+    async def scale_group(self, reference: str, adjustment: Adjustment) -> str | None:
+        """Scale the group of this stack whose reference is that; what was done, None: nothing now."""
+
     async def signed_access(self, *, outside: bool = False) -> SignedAccess:
         """URLs and keys for this resource alone, made when first asked for.
 
@@ -163,8 +166,21 @@ class ResourceContext(Protocol):
     def seen_from_servers(self, url: str) -> str:
         """A URL of an API as servers of the cloud reach it."""
 
-    async def signal_address(self) -> SignalAddress:
+    async def signal_address(self, *, outside: bool = False) -> SignalAddress:
         """Where this resource is signalled, with a stack user's credentials made when first asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """How a policy scales. `kind`: change (by members), exact (size) or percent (of the size).
+
+    `minimum_step` only with percent; `cooldown` in seconds, None for the group's own.
+    """
+
+    kind: str
+    amount: float
+    minimum_step: int = 0
+    cooldown: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

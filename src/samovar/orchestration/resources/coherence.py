@@ -146,8 +146,27 @@ def _random_string(values: Values) -> Iterator[Incoherence]:
         yield Incoherence(("length",), message, "Make it longer.")
 
 
+def _sizes(smallest: str, largest: str, desired: str) -> Callable[[Values], Iterator[Incoherence]]:
+    def rule(values: Values) -> Iterator[Incoherence]:
+        low, high, wanted = (values.get(name) for name in (smallest, largest, desired))
+        if isinstance(low, int) and low < 0:
+            yield Incoherence((smallest,), "The size of a group can not be less than zero.")
+        if isinstance(low, int) and isinstance(high, int) and low > high:
+            message = f'"{smallest}" ({low}) is greater than "{largest}" ({high}).'
+            yield Incoherence((smallest,), message)
+        elif isinstance(wanted, int) and (
+            (isinstance(low, int) and wanted < low) or (isinstance(high, int) and wanted > high)
+        ):
+            message = f'"{desired}" ({wanted}) is not between "{smallest}" and "{largest}".'
+            yield Incoherence((desired,), message)
+
+    return rule
+
+
 _RULES: Mapping[str, Callable[[Values], Iterator[Incoherence]]] = {
+    "AWS::AutoScaling::AutoScalingGroup": _sizes("MinSize", "MaxSize", "DesiredCapacity"),
     "OS::Glance::WebImage": _image,
+    "OS::Heat::AutoScalingGroup": _sizes("min_size", "max_size", "desired_capacity"),
     "OS::Heat::RandomString": _random_string,
     "OS::Neutron::FloatingIP": _floating_ip,
     "OS::Neutron::Port": _port,

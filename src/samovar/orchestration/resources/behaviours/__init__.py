@@ -10,6 +10,7 @@ from samovar.orchestration.resources.behaviour import Behaviour
 from samovar.orchestration.resources.behaviours.compute import FLAVOR, KEY_PAIR, SERVER_GROUP
 from samovar.orchestration.resources.behaviours.deployed_server import DeployedServer
 from samovar.orchestration.resources.behaviours.image import WEB_IMAGE
+from samovar.orchestration.resources.behaviours.instance import Instance
 from samovar.orchestration.resources.behaviours.load_balancing import (
     AVAILABILITY_ZONE,
     AVAILABILITY_ZONE_PROFILE,
@@ -41,6 +42,11 @@ from samovar.orchestration.resources.behaviours.network import (
 )
 from samovar.orchestration.resources.behaviours.remote_stack import RemoteStack
 from samovar.orchestration.resources.behaviours.router_interface import RouterInterface
+from samovar.orchestration.resources.behaviours.scaling import (
+    AwsScalingPolicy,
+    LaunchConfiguration,
+    ScalingPolicy,
+)
 from samovar.orchestration.resources.behaviours.security_group import SECURITY_GROUP, SECURITY_GROUP_RULE
 from samovar.orchestration.resources.behaviours.server import SERVER
 from samovar.orchestration.resources.behaviours.software_config import (
@@ -56,7 +62,9 @@ from samovar.orchestration.resources.behaviours.software_deployment import (
 from samovar.orchestration.resources.behaviours.unavailable import Unavailable
 from samovar.orchestration.resources.behaviours.values import Placeholder, RandomString, TestResource, Value
 from samovar.orchestration.resources.behaviours.waiting import (
+    AccessPolicy,
     AwsWaitCondition,
+    Delay,
     PresignedHandle,
     WaitCondition,
     WaitConditionHandle,
@@ -74,13 +82,19 @@ __all__ = [
 ]
 
 _BEHAVIOURS: Mapping[str, Behaviour] = {
+    "AWS::AutoScaling::LaunchConfiguration": LaunchConfiguration(),
+    "AWS::AutoScaling::ScalingPolicy": AwsScalingPolicy(),
     "AWS::CloudFormation::WaitCondition": AwsWaitCondition(),
     "AWS::CloudFormation::WaitConditionHandle": PresignedHandle(),
+    "AWS::EC2::Instance": Instance(),
     "OS::Glance::WebImage": WEB_IMAGE,
+    "OS::Heat::AccessPolicy": AccessPolicy(),
     "OS::Heat::CloudConfig": CloudConfig(),
+    "OS::Heat::Delay": Delay(),
     "OS::Heat::DeployedServer": DeployedServer(),
     "OS::Heat::MultipartMime": MultipartMime(),
     "OS::Heat::RandomString": RandomString(),
+    "OS::Heat::ScalingPolicy": ScalingPolicy(),
     "OS::Heat::SoftwareComponent": SoftwareComponent(),
     "OS::Heat::SoftwareConfig": SoftwareConfig(),
     "OS::Heat::SoftwareDeployment": SoftwareDeployment(),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +20,7 @@ from samovar.orchestration.resources.behaviour import (
 
 _KEYS = ("id", "status", "data", "reason")
 _BEGUN = "begun"
+_UNTIL = "until"
 
 
 class WaitConditionFailure(ResourceFailed):
@@ -184,3 +186,47 @@ class AwsWaitCondition(WaitCondition):
     """The same with the names of AWS."""
 
     handle, count, timeout = "Handle", "Count", "Timeout"
+
+
+class Delay(Behaviour):
+    """Lets time pass in the actions it takes part in: a fixed time, and some more at random."""
+
+    async def create(self, context: ResourceContext) -> str | None:
+        await self._begin(context, "CREATE")
+        return context.physical_name
+
+    async def delete(self, context: ResourceContext) -> None:
+        await self._begin(context, "DELETE")
+
+    async def suspend(self, context: ResourceContext) -> None:
+        await self._begin(context, "SUSPEND")
+
+    async def resume(self, context: ResourceContext) -> None:
+        await self._begin(context, "RESUME")
+
+    async def _begin(self, context: ResourceContext, action: str) -> None:
+        """Note when it will be over; one that goes on after a crash does not begin again."""
+        values = context.properties
+        until = context.data.get(_UNTIL, "")
+        if action not in values["actions"] or until.startswith(f"{action} "):
+            return
+        most = float(values["max_jitter"]) * float(values["jitter_multiplier"])
+        seconds = float(values["min_wait"]) + random.uniform(0, most)
+        await context.set_data(_UNTIL, f"{action} {time.time() + seconds!r}")
+
+    async def progress(self, context: ResourceContext, action: str) -> Waiting | None:
+        of, _, until = context.data.get(_UNTIL, "").partition(" ")
+        if of != action:
+            return None
+        left = float(until) - time.time()
+        if left > 0:
+            return Waiting(f"{left:.0f} more seconds to pass", min(left, 1.0))
+        await context.set_data(_UNTIL, None)
+        return None
+
+
+class AccessPolicy(Behaviour):
+    """A value only: what the names of users of the stack are checked against."""
+
+    async def create(self, context: ResourceContext) -> str | None:
+        return context.physical_name
