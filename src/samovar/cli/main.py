@@ -113,6 +113,21 @@ def parser() -> argparse.ArgumentParser:
     plan.add_argument("--unchanged", action="store_true", help="show in the text what stays as it is, too")
     plan.epilog = "Exit status: 0, nothing to do; 2, there are changes; 1, there can be no plan."
 
+    deploy = command("deploy", "the proxies and addresses in front of a cluster")
+    deploy.add_argument("what", choices=["proxy"])
+    deploy.add_argument("--inventory", required=True, type=Path, metavar="FILE", help="the machines, in YAML")
+    deploy.add_argument(
+        "--output", required=True, type=Path, metavar="DIR", help="where each endpoint's files are written"
+    )
+    deploy.add_argument("--apply", action="store_true", help="take them into use on this machine")
+    deploy.add_argument("--node", metavar="NAME", help="which machine of the inventory this one is")
+    deploy.add_argument(
+        "--force", action="store_true", help="take them into use although a service does not answer"
+    )
+    deploy.add_argument(
+        "--leave-addresses", action="store_true", help="leave keepalived alone: something else moves them"
+    )
+
     database = command("db", "look after the database")
     database.add_argument("action", choices=["upgrade", "version"])
     database.add_argument("revision", nargs="?", default="head", metavar="REVISION")

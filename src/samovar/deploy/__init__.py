@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deployment: from an inventory of machines to the proxies and addresses in front of the services."""
+
+from .inventory import Inventory, Node, read_inventory
+from .judgement import InventoryError
+from .proof import ProofFailed
+from .proxy import APPLIED, Applied, apply_proxy, write_all
+
+__all__ = [
+    "APPLIED",
+    "Applied",
+    "Inventory",
+    "InventoryError",
+    "Node",
+    "ProofFailed",
+    "apply_proxy",
+    "read_inventory",
+    "write_all",
+]
