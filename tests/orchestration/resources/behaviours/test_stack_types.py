@@ -160,3 +160,13 @@ async def test_a_type_without_its_service_says_so(alone):
     assert not is_available("OS::Manila::Share")
     assert is_available("OS::Quantum::Net")
     assert behaviour_of("OS::Quantum::Net") is behaviour_of("OS::Neutron::Net")
+
+
+async def test_a_delay_lets_time_pass_in_its_actions_alone(alone):
+    delay = alone("OS::Heat::Delay", min_wait=0.05, max_jitter=0.01, actions=["CREATE"])
+    before = time.monotonic()
+    await delay.create()
+    assert time.monotonic() - before >= 0.05
+    before = time.monotonic()
+    await delay.delete()
+    assert time.monotonic() - before < 0.05

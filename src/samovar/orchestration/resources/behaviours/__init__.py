@@ -9,6 +9,18 @@ from functools import cache
 from samovar.orchestration.resources.behaviour import Behaviour
 from samovar.orchestration.resources.behaviours.compute import FLAVOR, KEY_PAIR, SERVER_GROUP
 from samovar.orchestration.resources.behaviours.deployed_server import DeployedServer
+from samovar.orchestration.resources.behaviours.identity import (
+    DOMAIN,
+    ENDPOINT,
+    GROUP,
+    GROUP_ROLE_ASSIGNMENT,
+    PROJECT,
+    REGION,
+    ROLE,
+    SERVICE,
+    USER,
+    USER_ROLE_ASSIGNMENT,
+)
 from samovar.orchestration.resources.behaviours.image import WEB_IMAGE
 from samovar.orchestration.resources.behaviours.instance import Instance
 from samovar.orchestration.resources.behaviours.load_balancing import (
@@ -40,6 +52,16 @@ from samovar.orchestration.resources.behaviours.network import (
     SUBNET,
     FloatingIPAssociation,
 )
+from samovar.orchestration.resources.behaviours.network_parts import (
+    ADDRESS_SCOPE,
+    PROVIDER_NET,
+    RBAC_POLICY,
+    SUBNET_POOL,
+    ExtraRoute,
+    ExtraRouteSet,
+    RouterGateway,
+)
+from samovar.orchestration.resources.behaviours.quotas import COMPUTE_QUOTA, NETWORK_QUOTA
 from samovar.orchestration.resources.behaviours.remote_stack import RemoteStack
 from samovar.orchestration.resources.behaviours.router_interface import RouterInterface
 from samovar.orchestration.resources.behaviours.scaling import (
@@ -106,17 +128,36 @@ _BEHAVIOURS: Mapping[str, Behaviour] = {
     "OS::Heat::Value": Value(),
     "OS::Heat::WaitCondition": WaitCondition(),
     "OS::Heat::WaitConditionHandle": WaitConditionHandle(),
+    "OS::Keystone::Domain": DOMAIN,
+    "OS::Keystone::Endpoint": ENDPOINT,
+    "OS::Keystone::Group": GROUP,
+    "OS::Keystone::GroupRoleAssignment": GROUP_ROLE_ASSIGNMENT,
+    "OS::Keystone::Project": PROJECT,
+    "OS::Keystone::Region": REGION,
+    "OS::Keystone::Role": ROLE,
+    "OS::Keystone::Service": SERVICE,
+    "OS::Keystone::User": USER,
+    "OS::Keystone::UserRoleAssignment": USER_ROLE_ASSIGNMENT,
+    "OS::Neutron::AddressScope": ADDRESS_SCOPE,
+    "OS::Neutron::ExtraRoute": ExtraRoute(),
+    "OS::Neutron::ExtraRouteSet": ExtraRouteSet(),
     "OS::Neutron::FloatingIP": FLOATING_IP,
     "OS::Neutron::FloatingIPAssociation": FloatingIPAssociation(),
     "OS::Neutron::Net": NET,
     "OS::Neutron::Port": PORT,
+    "OS::Neutron::ProviderNet": PROVIDER_NET,
+    "OS::Neutron::Quota": NETWORK_QUOTA,
+    "OS::Neutron::RBACPolicy": RBAC_POLICY,
     "OS::Neutron::Router": ROUTER,
+    "OS::Neutron::RouterGateway": RouterGateway(),
     "OS::Neutron::RouterInterface": RouterInterface(),
     "OS::Neutron::SecurityGroup": SECURITY_GROUP,
     "OS::Neutron::SecurityGroupRule": SECURITY_GROUP_RULE,
     "OS::Neutron::Subnet": SUBNET,
     "OS::Nova::Flavor": FLAVOR,
     "OS::Nova::KeyPair": KEY_PAIR,
+    "OS::Neutron::SubnetPool": SUBNET_POOL,
+    "OS::Nova::Quota": COMPUTE_QUOTA,
     "OS::Nova::Server": SERVER,
     "OS::Nova::ServerGroup": SERVER_GROUP,
     "OS::Octavia::AvailabilityZone": AVAILABILITY_ZONE,
