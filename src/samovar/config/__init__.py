@@ -3,6 +3,7 @@
 
 from .amphora import AmphoraSettings
 from .loadbalancer import LoadBalancerSettings
+from .messaging import MessagingSettings
 from .options import OptionsError, Section, read_files
 from .settings import (
     ApiSettings,
@@ -22,6 +23,7 @@ __all__ = [
     "EngineSettings",
     "IdentitySettings",
     "LoadBalancerSettings",
+    "MessagingSettings",
     "NetworkSettings",
     "OptionsError",
     "PolicySettings",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .amphora import AmphoraSettings
 from .loadbalancer import LoadBalancerSettings
+from .messaging import MessagingSettings
 from .options import fill, option, read_files
 
 
@@ -125,6 +126,7 @@ class Settings:
     api: ApiSettings = field(default_factory=ApiSettings)
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
+    messaging: MessagingSettings = field(default_factory=MessagingSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
     loadbalancer: LoadBalancerSettings = field(default_factory=LoadBalancerSettings)
     amphora: AmphoraSettings = field(default_factory=AmphoraSettings)
@@ -147,6 +149,7 @@ def load(state_dir: Path, files: Iterable[Path] = ()) -> Settings:
         api=fill(ApiSettings, sections),
         identity=fill(IdentitySettings, sections),
         network=fill(NetworkSettings, sections),
+        messaging=fill(MessagingSettings, sections),
         engine=fill(EngineSettings, sections),
         loadbalancer=fill(LoadBalancerSettings, sections),
         amphora=fill(AmphoraSettings, sections),

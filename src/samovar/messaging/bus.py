@@ -22,7 +22,10 @@ class Subscription(Protocol):
 
 
 class Bus(Protocol):
-    """Topics, with one receiver per ring or all receivers per announcement."""
+    """Topics, with one receiver per ring or all receivers per announcement.
+
+    Neither waits for a receiver, and neither fails because nobody can be reached.
+    """
 
     async def ring(self, topic: str, *ids: str) -> None:
         """Tell one listener of the topic, in turn, about these ids."""
@@ -31,4 +34,16 @@ class Bus(Protocol):
         """Tell every listener of the topic about these ids."""
 
     def listen(self, topic: str, handler: Handler) -> Subscription:
-        """Call `handler` with the ids of each message until the subscription is closed."""
+        """Call `handler` with the ids of each message until the subscription is closed.
+
+        A ring counts as taken when the handler has returned; until then it may go to another.
+        """
+
+    async def start(self) -> None:
+        """Begin to carry messages."""
+
+    async def close(self) -> None:
+        """Carry what is under way, then end."""
+
+    def trouble(self) -> str | None:
+        """What keeps messages from being carried now, in one sentence; None: nothing does."""

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from brokers import Rabbit, rabbit
+from clouds import free_port
+from samovar.config import MessagingSettings
+from samovar.messaging import Bus, LocalBus, open_bus
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
+    ports = (free_port(), free_port(), free_port())
+    with rabbit(tmp_path_factory.mktemp("rabbit"), ports) as running:
+        yield running
+
+
+@pytest.fixture
+def exchange(request) -> str:
+    return f"test.{request.node.name.partition('[')[0]}"
+
+
+class Processes:
+    """Makes the buses of processes of one program, and ends them."""
+
+    def __init__(self, broker: Rabbit | None, exchange: str) -> None:
+        self._broker, self._exchange = broker, exchange
+        self._made: list[Bus] = []
+        self._local = LocalBus()
+
+    async def __call__(self, **more: Any) -> Bus:
+        if self._broker is None:
+            return self._local
+        options = {"transport_url": self._broker.url, "control_exchange": self._exchange, **more}
+        bus = open_bus(MessagingSettings(**options))
+        self._made.append(bus)
+        await bus.start()
+        return bus
+
+    async def close(self) -> None:
+        for bus in self._made:
+            await bus.close()
+
+
+@pytest.fixture
+async def process(broker: Rabbit, exchange: str) -> AsyncIterator[Processes]:
+    """The bus of one more process of the same program."""
+    made = Processes(broker, exchange)
+    yield made
+    await made.close()
+
+
+@pytest.fixture(params=["in-process", "amqp"])
+def twin(request: pytest.FixtureRequest) -> Rabbit | None:
+    """The broker, or None for the bus inside a process."""
+    return request.getfixturevalue("broker") if request.param == "amqp" else None
+
+
+@pytest.fixture
+async def processes(twin: Rabbit | None, exchange: str) -> AsyncIterator[tuple[Bus, Bus, Bus]]:
+    """The buses of three processes: one that rings and two that listen."""
+    made = Processes(twin, exchange)
+    yield await made(), await made(), await made()
+    await made.close()

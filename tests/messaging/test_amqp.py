@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What only a real broker can do: hold messages, go away, come back, be one of several."""
+
+import asyncio
+import json
+import time
+
+import pytest
+
+from clouds import free_port
+from ears import Ear, attached, eventually
+from samovar.config import MessagingSettings
+from samovar.messaging import open_bus
+
+
+async def test_what_was_rung_before_anybody_listened_waits_in_a_quorum_queue(process, broker, exchange):
+    ringing = await process()
+    await ringing.ring("early", "id-1")
+    ear = Ear()
+    await asyncio.sleep(0.3)
+    rows = json.loads(broker.control("list_queues", "name", "type", "durable", "--formatter", "json"))
+    queue = next(row for row in rows if row["name"] == f"{exchange}.early")
+    assert (queue["type"], queue["durable"]) == ("quorum", True)
+    (await process()).listen("early", ear)
+    await ear.until("id-1")
+
+
+async def test_a_ring_whose_taker_died_before_it_was_done_goes_to_another(process):
+    ringing, dying, living = await process(), await process(), await process()
+    began, ear = asyncio.Event(), Ear()
+
+    async def never(ids):
+        began.set()
+        await asyncio.Event().wait()
+
+    dying.listen("risky", never)
+    await ringing.ring("risky", "id-1")
+    await asyncio.wait_for(began.wait(), 10)
+    living.listen("risky", ear)
+    await dying.close()
+    await ear.until("id-1")
+
+
+async def test_dead_brokers_in_the_list_are_passed_over(process, broker):
+    dead = ",".join(f"samovar:x@127.0.0.1:{free_port()}" for _ in range(3))
+    where = f"rabbit://{dead},samovar:{broker.password}@127.0.0.1:{broker.port}/"
+    one, two, ear = await process(transport_url=where), await process(), Ear()
+    one.listen("list", ear)
+    await eventually(lambda: one.trouble() is None)
+    await two.ring("list", "id-1")
+    await ear.until("id-1")
+
+
+async def test_while_no_broker_answers_listeners_here_are_told_and_the_trouble_is_named(process):
+    port = free_port()
+    bus, ear = await process(transport_url=f"rabbit://x:y@127.0.0.1:{port}/"), Ear()
+    bus.listen("alone", ear)
+    await bus.ring("alone", "rung")
+    await bus.announce("alone", "told")
+    await ear.until("rung", "told")
+    assert f"The broker at 127.0.0.1:{port} is not reached" in bus.trouble()
+
+
+async def test_a_wrong_password_is_named(process, broker):
+    bus = await process(transport_url=f"rabbit://samovar:wrong@127.0.0.1:{broker.port}/")
+    assert "ACCESS_REFUSED" in bus.trouble()
+
+
+async def test_a_broker_that_dies_and_returns_is_found_again_and_nothing_sent_meanwhile_is_lost(
+    process, broker
+):
+    ringing, listening, ear = await process(), await process(), Ear()
+    listening.listen("storm", ear)
+    await attached(ringing, "storm", ear)
+    broker.kill()
+    began = time.monotonic()
+    await eventually(lambda: ringing.trouble() and listening.trouble())
+    for number in range(5):
+        await ringing.ring("storm", f"rung {number}")
+    await ringing.announce("storm", "told")
+    assert time.monotonic() - began < 10
+    await asyncio.to_thread(broker.start)
+    await eventually(lambda: {f"rung {number}" for number in range(5)} <= set(ear.heard), 30)
+    await ringing.ring("storm", "after")
+    await ear.until("after")
+
+
+async def test_a_frozen_broker_is_noticed_and_nobody_waits_for_it(process, broker):
+    ringing, listening, ear = await process(), await process(), Ear()
+    listening.listen("ice", ear)
+    await attached(ringing, "ice", ear)
+    broker.freeze(True)
+    try:
+        async with asyncio.timeout(1):
+            await ringing.ring("ice", "id-1")
+        await eventually(lambda: ringing.trouble(), 20)
+    finally:
+        broker.freeze(False)
+    await ear.until("id-1")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        MessagingSettings(transport_url="zmq://h/"),
+        MessagingSettings(transport_url="rabbit://"),
+        MessagingSettings(rabbit_hosts=["h:port"]),
+        MessagingSettings(rabbit_host="h", control_exchange="a[b]"),
+        MessagingSettings(rabbit_host="h", ssl=True, ssl_ca_file="/nowhere"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused_with_a_sentence(settings):
+    from samovar.config import OptionsError
+
+    with pytest.raises(OptionsError, match=r"transport_url|address|ssl|control_exchange"):
+        open_bus(settings)
