@@ -23,6 +23,25 @@ for need in curl:curl ip:iproute2 nsenter:util-linux busybox:busybox-static drop
     command -v "${need%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${need%%:*}" ] || apt_install "${need#*:}"
 done
 
+# Servers that the tests start themselves, on ports and folders of their own: Debian's packages would start
+# theirs when they are installed, so they are told not to.
+quietly_install() {
+    policy=/usr/sbin/policy-rc.d
+    if [ -e "$policy" ] || [ "$(id -u)" != 0 ]; then
+        apt_install "$@"
+    else
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+        (apt_install "$@") || { rm -f "$policy"; exit 1; }
+        rm -f "$policy"
+    fi
+}
+
+# file:package
+for need in /usr/lib/rabbitmq/bin/rabbitmq-server:rabbitmq-server; do
+    [ -e "${need%%:*}" ] || quietly_install "${need#*:}"
+done
+
 if [ $# -eq 0 ]; then
     set_clients
     "$venv/bin/ruff" check src tests benchmarks scripts

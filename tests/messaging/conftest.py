@@ -4,17 +4,16 @@ from typing import Any
 
 import pytest
 
-from brokers import Rabbit, rabbit
-from clouds import free_port
 from samovar.config import MessagingSettings
 from samovar.messaging import Bus, LocalBus, open_bus
+from servers.rabbitmq import RabbitMQ
 
 
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
-    ports = (free_port(), free_port(), free_port())
-    with rabbit(tmp_path_factory.mktemp("rabbit"), ports) as running:
-        yield running
+def broker() -> Iterator[RabbitMQ]:
+    running = RabbitMQ()
+    yield running
+    running.stop()
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def exchange(request) -> str:
 class Processes:
     """Makes the buses of processes of one program, and ends them."""
 
-    def __init__(self, broker: Rabbit | None, exchange: str) -> None:
+    def __init__(self, broker: RabbitMQ | None, exchange: str) -> None:
         self._broker, self._exchange = broker, exchange
         self._made: list[Bus] = []
         self._local = LocalBus()
@@ -45,7 +44,7 @@ class Processes:
 
 
 @pytest.fixture
-async def process(broker: Rabbit, exchange: str) -> AsyncIterator[Processes]:
+async def process(broker: RabbitMQ, exchange: str) -> AsyncIterator[Processes]:
     """The bus of one more process of the same program."""
     made = Processes(broker, exchange)
     yield made
@@ -53,13 +52,13 @@ async def process(broker: Rabbit, exchange: str) -> AsyncIterator[Processes]:
 
 
 @pytest.fixture(params=["in-process", "amqp"])
-def twin(request: pytest.FixtureRequest) -> Rabbit | None:
+def twin(request: pytest.FixtureRequest) -> RabbitMQ | None:
     """The broker, or None for the bus inside a process."""
     return request.getfixturevalue("broker") if request.param == "amqp" else None
 
 
 @pytest.fixture
-async def processes(twin: Rabbit | None, exchange: str) -> AsyncIterator[tuple[Bus, Bus, Bus]]:
+async def processes(twin: RabbitMQ | None, exchange: str) -> AsyncIterator[tuple[Bus, Bus, Bus]]:
     """The buses of three processes: one that rings and two that listen."""
     made = Processes(twin, exchange)
     yield await made(), await made(), await made()

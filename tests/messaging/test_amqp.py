@@ -2,7 +2,7 @@
 """What only a real broker can do: hold messages, go away, come back, be one of several."""
 
 import asyncio
-import json
+import signal
 import time
 
 import pytest
@@ -18,8 +18,7 @@ async def test_what_was_rung_before_anybody_listened_waits_in_a_quorum_queue(pro
     await ringing.ring("early", "id-1")
     ear = Ear()
     await asyncio.sleep(0.3)
-    rows = json.loads(broker.control("list_queues", "name", "type", "durable", "--formatter", "json"))
-    queue = next(row for row in rows if row["name"] == f"{exchange}.early")
+    queue = broker.queues()[f"{exchange}.early"]
     assert (queue["type"], queue["durable"]) == ("quorum", True)
     (await process()).listen("early", ear)
     await ear.until("id-1")
@@ -66,20 +65,20 @@ async def test_a_wrong_password_is_named(process, broker):
     assert "ACCESS_REFUSED" in bus.trouble()
 
 
-async def test_a_broker_that_dies_and_returns_is_found_again_and_nothing_sent_meanwhile_is_lost(
+async def test_a_broker_that_goes_and_returns_is_found_again_and_nothing_sent_meanwhile_is_lost(
     process, broker
 ):
     ringing, listening, ear = await process(), await process(), Ear()
     listening.listen("storm", ear)
     await attached(ringing, "storm", ear)
-    broker.kill()
+    broker.end(signal.SIGTERM)
     began = time.monotonic()
     await eventually(lambda: ringing.trouble() and listening.trouble())
     for number in range(5):
         await ringing.ring("storm", f"rung {number}")
     await ringing.announce("storm", "told")
     assert time.monotonic() - began < 10
-    await asyncio.to_thread(broker.start)
+    await asyncio.to_thread(broker.begin)
     await eventually(lambda: {f"rung {number}" for number in range(5)} <= set(ear.heard), 30)
     await ringing.ring("storm", "after")
     await ear.until("after")
@@ -89,13 +88,13 @@ async def test_a_frozen_broker_is_noticed_and_nobody_waits_for_it(process, broke
     ringing, listening, ear = await process(), await process(), Ear()
     listening.listen("ice", ear)
     await attached(ringing, "ice", ear)
-    broker.freeze(True)
+    broker.send(signal.SIGSTOP)
     try:
         async with asyncio.timeout(1):
             await ringing.ring("ice", "id-1")
         await eventually(lambda: ringing.trouble(), 20)
     finally:
-        broker.freeze(False)
+        broker.send(signal.SIGCONT)
     await ear.until("id-1")
 
 

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A RabbitMQ of the tests' own: its ports, folders, node name and name server are nobody else's."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from .program import Program, free_port
+
+PROGRAMS = Path("/usr/lib/rabbitmq/bin")
+
+
+class RabbitMQ(Program):
+    """One node, started at once. `prefix` is put before its commands: it may be on another machine."""
+
+    def __init__(self, host: str = "127.0.0.1", port: int | None = None, prefix: Sequence[str] = ()) -> None:
+        super().__init__("rabbitmq")
+        self.host, self.port, self.prefix = host, port or self.port, tuple(prefix)
+        self.password = secrets.token_hex(8)
+        self._names, self._distribution = free_port(), free_port()
+        (self.directory / "logs").mkdir()
+        (self.directory / "plugins").write_text("[].\n")
+        (self.directory / "no-environment").touch()
+        (self.directory / "rabbitmq.conf").write_text(
+            f"default_user = samovar\ndefault_pass = {self.password}\nloopback_users = none\n"
+            "disk_free_limit.absolute = 1MB\nvm_memory_high_watermark.absolute = 256MB\n"
+        )
+        self.begin()
+
+    @property
+    def url(self) -> str:
+        """What goes into transport_url."""
+        return f"rabbit://samovar:{self.password}@{self.host}:{self.port}/"
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.directory),
+            "LANG": "C.UTF-8",
+            "ERL_EPMD_PORT": str(self._names),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": f"sv{self._names}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": self.host,
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(self._distribution),
+            "RABBITMQ_MNESIA_BASE": str(self.directory / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(self.directory / "logs"),
+            "RABBITMQ_PID_FILE": str(self.directory / "pid"),
+            "RABBITMQ_CONFIG_FILE": str(self.directory / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.directory / "plugins"),
+            "RABBITMQ_CONF_ENV_FILE": str(self.directory / "no-environment"),
+            # Schedulers that sleep when there is nothing to do: the tests' machine is small.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none",
+        }
+
+    def begin(self) -> None:
+        """Start it (again) on its files, and wait until it takes connections."""
+        log = self.directory / "logs" / f"sv{self._names}@localhost.log"
+        already = log.stat().st_size if log.exists() else 0
+
+        def listens() -> None:
+            if not log.exists() or b"started TCP listener" not in log.read_bytes()[already:]:
+                raise ConnectionError("it does not listen yet")
+
+        self.start(
+            ["env", "-i", *(f"{name}={value}" for name, value in self._environment().items()),
+             *self.prefix, "setsid", "--wait", str(PROGRAMS / "rabbitmq-server")],
+            listens,
+            seconds=120,
+        )  # fmt: skip
+
+    def queues(self) -> dict[str, dict[str, object]]:
+        """The queues that there are, by name."""
+        command = [str(PROGRAMS / "rabbitmqctl"), "--quiet", "list_queues", "name", "type", "durable"]
+        done = subprocess.run(
+            [*self.prefix, *command, "--formatter", "json"],
+            env=self._environment(), capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        return {row["name"]: row for row in json.loads(done.stdout)}
+
+    def _pids(self) -> list[int]:
+        """Every process of this node: they carry its place in their environment."""
+        mark = f"RABBITMQ_MNESIA_BASE={self.directory}/".encode()
+        names = f"ERL_EPMD_PORT={self._names}".encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                environment = (folder / "environ").read_bytes()
+                if mark in environment or names in environment.split(b"\0"):
+                    found.append(int(folder.name))
+        return found
+
+    def send(self, number: int) -> None:
+        """Send a signal to all that is this node."""
+        for pid in self._pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def end(self, number: int = signal.SIGKILL) -> None:
+        """End it: with SIGTERM in order, with SIGKILL without a word."""
+        if self._process is None:
+            return
+        if number == signal.SIGTERM:
+            (pid,) = [int((self.directory / "pid").read_text())]
+            os.kill(pid, signal.SIGTERM)
+        else:
+            self.send(number)
+        self._process.wait(60)
+        self._process = None
+
+    def stop(self) -> None:
+        """End it and its name server, and remove its files."""
+        self.end()
+        self.send(signal.SIGKILL)
+        super().stop()
