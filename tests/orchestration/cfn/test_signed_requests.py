@@ -90,9 +90,11 @@ async def test_an_agent_reads_the_metadata_of_its_resource(cfn: Cfn) -> None:
         ({"AWSAccessKeyId": "unknown"}, 403, "InvalidClientTokenId"),
         ({"LogicalResourceId": "plain"}, 403, "InvalidClientTokenId"),
         ({"StackName": "other"}, 403, "InvalidClientTokenId"),
-        ({"SignatureVersion": "3"}, 400, "IncompleteSignature"),
-        ({"Action": "DeleteStack"}, 400, "InvalidAction"),
-        ({"LogicalResourceId": ""}, 400, "MissingParameter"),
+        ({"SignatureVersion": "3"}, 403, "InvalidClientTokenId"),
+        ({"Action": "DeleteStack"}, 403, "InvalidClientTokenId"),
+        ({"Action": "EatStack"}, 400, "InvalidAction"),
+        ({"Action": ""}, 400, "MissingAction"),
+        ({"LogicalResourceId": ""}, 403, "InvalidClientTokenId"),
     ],
 )
 async def test_others_are_refused(cfn: Cfn, change: dict[str, str], status: int, code: str) -> None:

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape
+
+_FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 cannot hold
 
 
 def rendered(answer: Mapping[str, Any], content_type: str | None) -> tuple[bytes, Mapping[str, str]]:
@@ -21,4 +24,6 @@ def _xml(value: Any) -> str:
         return "".join(f"<{key}>{_xml(item)}</{key}>" for key, item in value.items())
     if isinstance(value, list):
         return "".join(f"<member>{_xml(item)}</member>" for item in value)
-    return escape(str(value))
+    if isinstance(value, bool):
+        return "true" if value else "false"  # the only spellings that AWS's SDKs read
+    return escape(_FORBIDDEN.sub("�", str(value)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The CloudFormation API: signal URLs, and the metadata that agents in servers ask for."""
+"""The CloudFormation API: stacks by signed requests, signal URLs, and the metadata that agents ask for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
+from samovar.clients import CloudError
 from samovar.orchestration.engine.parts import Parts
 from samovar.orchestration.engine.requests import ActionNotAllowed
 from samovar.orchestration.engine.rows import Resource, Stack
@@ -16,9 +17,11 @@ from samovar.orchestration.engine.signals import refuse_signal, take_signal
 from samovar.orchestration.software import server_metadata
 from samovar.web import Api, Call, Reply, health_routes
 
+from .actions import ACTIONS, Stacks, needed
 from .answers import rendered
-from .errors import refusal, render_fault
-from .signed import find_resource, load_signalled
+from .callers import caller
+from .errors import refusal, refused_by_heat, render_fault
+from .signed import find_resource, holds_keys, load_signalled
 
 LARGEST_SIGNAL = 1_048_576
 
@@ -77,30 +80,41 @@ class Service:
     # The Query API
 
     async def act(self, call: Call) -> Reply:
+        """One action: of who signed with keys of their own, or of a resource for its own metadata."""
         params = dict(call.query)
+        body = b""
         if call.request.method == "POST":
-            text = (await _read(call)).decode("utf-8", "replace")
-            params |= dict(parse_qsl(text, keep_blank_values=True))
-        action = params.get("Action")
-        if action != "DescribeStackResource":
+            body = await _read(call)
+            params |= dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        name = params.get("Action")
+        if not name:
+            raise refusal("MissingAction", "The request names no Action.")
+        action = ACTIONS.get(name)
+        if action is None:
             raise refusal(
-                "InvalidAction",
-                f'The action "{action}" is not available in this version; DescribeStackResource is.'
-                if action
-                else "The request names no Action.",
+                "InvalidAction", f'There is no action "{name}"; there are {", ".join(sorted(ACTIONS))}.'
             )
+        if name == "DescribeStackResource" and await holds_keys(self.parts, params):
+            result = await self._own_resource(call, params)
+        else:
+            stacks = Stacks(await caller(self.parts, call, params, body))
+            try:
+                result = await action(stacks, params)
+            except CloudError as error:
+                raise refused_by_heat(error) from error
+        answer = {f"{name}Response": {f"{name}Result": result}}
+        text, headers = rendered(answer, params.get("ContentType"))
+        return Reply(200, text, dict(headers))
+
+    async def _own_resource(self, call: Call, params: Mapping[str, str]) -> dict[str, Any]:
         for name in ("StackName", "LogicalResourceId"):
-            if not params.get(name):
-                raise refusal("MissingParameter", f"{action} needs the parameter {name}.")
+            needed(params, name)
         stack, row = await find_resource(
             self.parts, call, params["StackName"], params["LogicalResourceId"], params
         )
-        detail = await self._detail(stack, row)
-        answer = {"DescribeStackResourceResponse": {"DescribeStackResourceResult": detail}}
-        body, headers = rendered(answer, params.get("ContentType"))
-        return Reply(200, body, dict(headers))
+        return await self._detail(stack, row)
 
-    async def _detail(self, stack: Stack, row: Resource) -> Mapping[str, Any]:
+    async def _detail(self, stack: Stack, row: Resource) -> dict[str, Any]:
         notes = {**row.data, **row.secrets}
         metadata = await self.parts.database.read(
             lambda c: server_metadata(c, row.metadata, notes, row.physical_id, stack.project_id)

@@ -67,6 +67,22 @@ async def find_resource(
     return found
 
 
+async def holds_keys(parts: Parts, params: Mapping[str, str]) -> bool:
+    """Whether the access key is one of those made for a single resource."""
+    access = params.get("AWSAccessKeyId")
+    if not access or params.get("SignatureVersion") != "2":
+        return False
+    stack, name = params.get("StackName", ""), params.get("LogicalResourceId", "")
+
+    def query(connection: Connection) -> bool:
+        ids = [each.id for each in _stacks(connection, stack)]
+        wanted = resources.select().where(resources.c.stack_id.in_(ids), resources.c.name == name)
+        found = connection.execute(wanted).mappings()
+        return any((each["data"] or {}).get(ACCESS_KEY) == access for each in found)
+
+    return await parts.database.read(query)
+
+
 def _stacks(connection: Connection, name: str) -> list[Stack]:
     """The undeleted stacks that the text may mean."""
     arn = ARN.match(name)
