@@ -29,7 +29,7 @@ KEPT = datetime.timedelta(days=7)
 turns = Table(
     "database_turns",
     metadata,
-    Column("name", String(64), primary_key=True),
+    Column("name", String(255), primary_key=True),
     Column("taken", BigInteger, nullable=False),
 )
 

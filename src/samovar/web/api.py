@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from sqlalchemy.exc import DataError
 from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -205,7 +206,15 @@ class Api:
             fault = Forbidden(str(error))
         elif isinstance(error, DatabaseUnavailable):
             log.warning("%s %s: %s", call.request_id, call.request.url.path, error)
-            fault = ServiceUnavailable("The database does not answer at the moment; try again shortly.")
+            fault = ServiceUnavailable(
+                "The database does not answer at the moment; try again shortly.", headers={"retry-after": "5"}
+            )
+        elif isinstance(error, DataError):
+            log.warning("%s %s: %s", call.request_id, call.request.url.path, error.orig)
+            fault = BadRequest(
+                "A value in the request cannot be stored: text with a NUL character, text that is too long "
+                "for its field, or a number that is out of range."
+            )
         else:
             log.error(
                 "%s %s %s failed", call.request_id, call.request.method, call.request.url.path, exc_info=error

@@ -42,7 +42,7 @@ class Service:
         host: Host | None,
         root: ASGIApp | None = None,
     ) -> None:
-        self._database = database
+        self._database = database = database.in_turn("compute")
         self._settings = settings
         self._validator = validator
         node = node_name()

@@ -52,7 +52,7 @@ class Service:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._settings = settings
-        self._store = Store(database)
+        self._store = Store(database.in_turn("identity"))
         lifetime = settings.identity.token_expiration
         self._keys = TokenKeys(self._store, lifetime)
         self._validator = Validator(self._store, self._keys)

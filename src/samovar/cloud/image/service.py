@@ -47,7 +47,7 @@ class Service:
         largest: int = LARGEST,
         allowed_hosts: Collection[str] = (),
     ) -> None:
-        self._database = database
+        self._database = database = database.in_turn("image")
         self._settings = settings
         self._validator = validator
         self._largest = largest

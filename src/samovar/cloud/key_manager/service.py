@@ -27,7 +27,7 @@ class Service:
     """Barbican's role. Its key is in the state directory."""
 
     def __init__(self, database: Database, settings: Settings, validator: TokenValidator) -> None:
-        self.database = database
+        self.database = database.in_turn("key_manager")
         self.vault = Vault.in_directory(settings.state_dir)
         self._validator = validator
 

@@ -51,6 +51,7 @@ class Service:
         validator: TokenValidator,
         host: HostClient | None = None,
     ) -> None:
+        database = database.in_turn("network")
         self.policy = Policy(default_rules(KINDS), settings.policy_file)
         self.backend = Backend(database, bus, settings.network, self.policy)
         self.wiring = Wiring(database, bus, settings.network, host) if host is not None else None

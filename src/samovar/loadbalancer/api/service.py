@@ -46,6 +46,7 @@ class Service:
     ) -> None:
         older_roles = not settings.policy.enforce_new_defaults
         self.policy = Policy(default_rules(older_roles=older_roles), settings.policy_file)
+        database = database.in_turn("loadbalancer")
         self.backend = Backend(database, bus, settings.loadbalancer, self.policy, Clouds(own, caller))
         self._validator = validator
         self._max_body = settings.api.max_json_body_size

@@ -9,6 +9,7 @@ import ipaddress
 import logging
 import socket
 import time
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -116,12 +117,14 @@ class Service:
             newest, self._newest = self._newest, {}
             if newest:
                 with self._guarded("writing down heartbeats"):
-                    await self._database.write(lambda c, newest=newest: self._record(c, newest))  # type: ignore[misc]
+                    record = partial(self._record, newest=newest)
+                    self._written |= await self._database.write(record)
 
-    def _record(self, connection: Connection, newest: dict[str, Heartbeat]) -> None:
+    def _record(self, connection: Connection, newest: dict[str, Heartbeat]) -> dict[str, tuple[int, float]]:
+        """Write counters, and statuses that are news; return what was written of which amphora."""
         columns = amphorae.c
         query = select(columns.id, columns.load_balancer_id, columns.role).where(columns.id.in_(newest))
-        now = time.monotonic()
+        now, written = time.monotonic(), {}
         for amphora_id, lb_id, role in connection.execute(query).all():
             heartbeat = newest[amphora_id]
             if lb_id is None:
@@ -136,7 +139,8 @@ class Service:
             tree = load_tree(connection, lb_id)
             if tree is not None:
                 write_statuses(connection, lb_id, operating_statuses(tree, heartbeat))
-                self._written[amphora_id] = (mark, now)
+                written[amphora_id] = (mark, now)
+        return written
 
     async def _judge(self) -> None:
         while True:
@@ -174,7 +178,8 @@ class Service:
         return bool(server["status"] in ("ACTIVE", "BUILD", "REBOOT"))
 
     async def _ask(self, lb_id: str, kind: str, amphora_id: str | None) -> None:
-        asked = await self._database.write(lambda c: _request(c, lb_id, kind, amphora_id))
+        change = self._database.in_turn("loadbalancer")
+        asked = await change.write(lambda c: _request(c, lb_id, kind, amphora_id))
         if asked is not None:
             await self._bus.ring(operations.TOPIC, asked)
 

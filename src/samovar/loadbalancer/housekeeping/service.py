@@ -37,7 +37,7 @@ class Service:
     """loadbalancer-housekeeping."""
 
     def __init__(self, database: Database, settings: Settings, own: Cloud) -> None:
-        self._database, self._cloud = database, own
+        self._database, self._cloud = database.in_turn("loadbalancer"), own
         self._settings = settings.amphora
         self._parts = Parts.of(settings, own)
         self._tasks: list[asyncio.Task[None]] = []

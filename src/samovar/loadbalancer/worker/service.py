@@ -41,6 +41,7 @@ class Service:
     """loadbalancer-worker. Any number of them may run; each operation has one at a time."""
 
     def __init__(self, database: Database, bus: Bus, settings: Settings, own: Cloud) -> None:
+        database = database.in_turn("loadbalancer")
         self._database, self._bus = database, bus
         self._settings: AmphoraSettings = settings.amphora
         self._parts = Parts.of(settings, own)

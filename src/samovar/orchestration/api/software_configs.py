@@ -111,7 +111,7 @@ class SoftwareConfigs:
     async def delete(self, call: Call) -> Reply:
         identity = (await self._one(call))["id"]
         try:
-            await self.database.write(lambda c: delete_config(c, identity))
+            await self.database.write(lambda c: delete_config(c, identity), "software configs")
         except ConfigInUse as error:
             raise BadRequest(str(error), type="InvalidRequest") from error
         return Reply(204)

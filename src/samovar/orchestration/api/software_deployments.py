@@ -108,7 +108,7 @@ class SoftwareDeployments:
             insert_deployment(connection, values)
 
         try:
-            await self.database.write(change)
+            await self.database.write(change, "software configs")
         except IntegrityError as error:
             raise Conflict(
                 f"There is a software deployment {values['id']} already.", type="Conflict"
@@ -137,7 +137,7 @@ class SoftwareDeployments:
                 update(software_deployments).where(software_deployments.c.id == row["id"]).values(changes)
             )
 
-        await self.database.write(change)
+        await self.database.write(change, "software configs")
         return {"software_deployment": deployment_shown({**row, **changes})}
 
     async def delete(self, call: Call) -> Reply:

@@ -23,7 +23,7 @@ from samovar.orchestration.engine.requests import (
     update_stack,
 )
 from samovar.orchestration.engine.rows import NAME_PATTERN, Stack
-from samovar.orchestration.engine.store import count_root_stacks, get_stack
+from samovar.orchestration.engine.store import count_root_stacks, lock_stack
 from samovar.orchestration.engine.tables import stacks
 from samovar.orchestration.templates import (
     RequestLimitExceeded,
@@ -111,7 +111,8 @@ class Stacks:
         self.check_types(call, draft)
         cloud = self.desk.cloud(call)
         await self.reader.check_in_cloud(draft, cloud)
-        await self._check_quota(call)
+        if self._limited(call):
+            await self.parts.database.read(lambda c: self._check_quota(c, identity.project_id))
         await self._check_plan(body, draft, None)
         stack = self._new_stack(call, draft, options)
         deferred = await self._delegate(call, draft)
@@ -119,13 +120,17 @@ class Stacks:
         definition = draft.definition()
         request = self.request(call, stack.timeout_mins)
 
+        limited, quota = self._limited(call), f"stacks of {identity.project_id}"
+
         def change(connection: Connection) -> str:
+            if limited:
+                self._check_quota(connection, identity.project_id)
             if deferred is not None:
                 store_deferred(connection, self.parts.vault, deferred)
             return create_stack(connection, self.parts.vault, replace(stack), definition, request)
 
         try:
-            operation = await self.parts.database.write(change)
+            operation = await self.parts.database.write(change, *([quota] if limited else []))
         except BaseException:
             if deferred is not None:
                 await withdraw(deferred, self.parts.cloud_for, self.parts.trustee)
@@ -174,13 +179,13 @@ class Stacks:
             deleted_at=None,
         )
 
-    async def _check_quota(self, call: Call) -> None:
+    def _limited(self, call: Call) -> bool:
+        return self.parts.settings.engine.max_stacks_per_tenant >= 0 and not call.context.is_admin
+
+    def _check_quota(self, connection: Connection, project: str) -> None:
+        """Raise RequestLimitExceeded when the project has as many stacks as it may."""
         most = self.parts.settings.engine.max_stacks_per_tenant
-        if most < 0 or call.context.is_admin:
-            return
-        project = self.desk.project(call)
-        there = await self.parts.database.read(lambda c: count_root_stacks(c, project))
-        if there >= most:
+        if count_root_stacks(connection, project) >= most:
             raise RequestLimitExceeded(
                 f"You have reached the maximum stacks per project, {most} (max_stacks_per_tenant). "
                 "Please delete some stacks."
@@ -335,7 +340,7 @@ class Stacks:
 
         def change(connection: Connection) -> str:
             if insists:
-                now = get_stack(connection, stack.id)
+                now = lock_stack(connection, stack.id)
                 if now is None or now.operation_id != stack.operation_id:
                     raise Conflict(
                         "The plan is another one now: the stack was changed since it was made.",

@@ -36,7 +36,7 @@ from .requests import OPERATIONS_TOPIC, Request, enter_state, roll_back, save_st
 from .rows import COMPLETE, DONE, FAILED, SUPERSEDED, Operation, Resource, Stack
 from .scribe import LeaseLost, Scribe
 from .stack_run import StackRun
-from .store import get_operation, get_stack, list_resources
+from .store import get_operation, get_stack, list_resources, lock_stack
 from .tables import operations, resources, stack_tags
 
 log = logging.getLogger(__name__)
@@ -276,7 +276,7 @@ class Execution:
 
         def end(connection: Connection) -> None:
             outcome["ring"] = None
-            stack = get_stack(connection, self.stack_id)
+            stack = lock_stack(connection, self.stack_id)
             if stack is None:
                 return
             current = stack.operation_id == self.operation_id

@@ -56,7 +56,8 @@ def _belongs(row: Resource, hook: str, operation_id: str) -> bool:
 
 def clear_hook(connection: Connection, vault: Vault, row_id: str, hook: Any) -> None:
     """Clear a hook that is set on a resource. Raises ActionNotAllowed when it is unknown or not set."""
-    found = connection.execute(resources.select().where(resources.c.id == row_id)).mappings().first()
+    query = resources.select().where(resources.c.id == row_id).with_for_update()
+    found = connection.execute(query).mappings().first()
     row = resource_of(found, vault) if found is not None else None
     if hook not in HOOKS:
         raise ActionNotAllowed(

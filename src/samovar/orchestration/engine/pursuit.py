@@ -81,7 +81,7 @@ class Pursuit(Generic[N]):
                 self._news.clear()
                 self._collect()
                 if self.fatal is not None:
-                    self.cancel()
+                    break
         finally:
             for task in self._running:
                 task.cancel()

@@ -20,7 +20,7 @@ from samovar.database import new_id, utcnow
 from .definitions import Definition, store_definition
 from .events import cut, insert_events, stack_cancelled, stack_event, stack_started
 from .rows import COMPLETE, FAILED, IN_PROGRESS, WAITING, Stack
-from .store import find_live_stack, get_stack
+from .store import find_live_stack, lock_stack
 from .tables import operations, stack_tags, stacks
 from .vault import Vault
 
@@ -232,7 +232,7 @@ def roll_back(connection: Connection, stack: Stack, request: Request) -> str:
 
 
 def _live(connection: Connection, stack_id: str) -> Stack:
-    stack = get_stack(connection, stack_id)
+    stack = lock_stack(connection, stack_id)
     if stack is None or stack.deleted_at is not None:
         raise StackGone(stack_id)
     return stack

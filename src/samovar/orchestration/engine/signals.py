@@ -113,7 +113,8 @@ def _stored(connection: Connection, row_id: str) -> RowMapping | None:
 
 def mark_unhealthy(connection: Connection, row: Resource, unhealthy: bool, reason: str | None) -> None:
     """Say that a resource is sick (so that the next update replaces it), or take that back."""
-    stored = _stored(connection, row.id)
+    query = resources.select().where(resources.c.id == row.id).with_for_update()
+    stored = connection.execute(query).mappings().first()
     if stored is None:
         return
     if stored["status"] == IN_PROGRESS:

@@ -14,6 +14,7 @@ from .tables import operations, resources, snapshots, stacks
 from .vault import Vault
 
 _stack = select(stacks).where(stacks.c.id == bindparam("wanted"))
+_locked_stack = _stack.with_for_update(key_share=True)
 _live_stack = select(stacks).where(
     stacks.c.project_id == bindparam("project"), stacks.c.live_name == bindparam("name")
 )
@@ -35,6 +36,12 @@ _older = operations.alias("older")
 def get_stack(connection: Connection, identity: str) -> Stack | None:
     """The stack with this id, deleted ones included."""
     row = connection.execute(_stack, {"wanted": identity}).mappings().first()
+    return None if row is None else Stack.of(row)
+
+
+def lock_stack(connection: Connection, identity: str) -> Stack | None:
+    """The same, for a change that will save it: nobody else changes it until the transaction ends."""
+    row = connection.execute(_locked_stack, {"wanted": identity}).mappings().first()
     return None if row is None else Stack.of(row)
 
 

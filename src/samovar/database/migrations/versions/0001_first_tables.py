@@ -190,7 +190,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "database_turns",
-        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("taken", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_database_turns")),
     )
