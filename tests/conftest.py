@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 
 from clouds import RunningCloud, close_clients, new_cloud, started
 from servers import databases
+from servers.again import run_changes_twice
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +27,8 @@ def clients_end() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def servers_end() -> Iterator[None]:
     """The servers that the tests have started end with the tests."""
+    if os.environ.get("SAMOVAR_TEST_AGAIN"):
+        run_changes_twice()
     yield
     databases.stop()
 

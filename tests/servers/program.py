@@ -38,7 +38,8 @@ class Program:
             pytest.fail(f"{' '.join(command)} failed:\n{done.stdout.decode()}\n{done.stderr.decode()}")
 
     def start(self, command: Sequence[str], ready: Callable[[], object], seconds: float = 60) -> None:
-        """Start the command and wait until `ready` raises nothing."""
+        """Start the command and wait until `ready` raises nothing. It ends when the tests are killed."""
+        command = [found("setpriv"), "--pdeathsig", "QUIT" if self.user else "KILL", *command]
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, user=self.user, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log
