@@ -109,6 +109,16 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyManagerSettings:
+    kek: list[str] = option(
+        [],
+        section="simple_crypto_plugin",
+        help="Keys of 32 bytes in base64 that payloads are encrypted with: the first seals, all open; "
+        "may be given several times; none: made and kept in the state directory",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class PolicySettings:
     enforce_new_defaults: bool = option(
         False,
@@ -130,6 +140,7 @@ class Settings:
     engine: EngineSettings = field(default_factory=EngineSettings)
     loadbalancer: LoadBalancerSettings = field(default_factory=LoadBalancerSettings)
     amphora: AmphoraSettings = field(default_factory=AmphoraSettings)
+    key_manager: KeyManagerSettings = field(default_factory=KeyManagerSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     policy_file: Path | None = None
 
@@ -143,6 +154,7 @@ def load(state_dir: Path, files: Iterable[Path] = ()) -> Settings:
     files = tuple(files)
     sections = read_files(files) if files else {}
     policy_file = sections.get("oslo_policy", {}).get("policy_file")
+    keys = sections.get("simple_crypto_plugin", {}).get("kek", [])
     return Settings(
         state_dir=state_dir,
         database=fill(DatabaseSettings, sections),
@@ -153,6 +165,9 @@ def load(state_dir: Path, files: Iterable[Path] = ()) -> Settings:
         engine=fill(EngineSettings, sections),
         loadbalancer=fill(LoadBalancerSettings, sections),
         amphora=fill(AmphoraSettings, sections),
+        key_manager=KeyManagerSettings(
+            [key.strip() for line in keys for key in line.split(",") if key.strip()]
+        ),
         policy=fill(PolicySettings, sections),
         policy_file=Path(policy_file[-1]) if policy_file else None,
     )

@@ -3,62 +3,9 @@
 
 import base64
 
-import msgspec
 import pytest
 
-from samovar.auth import Context, InvalidToken
-from samovar.clients import InProcess
-from samovar.cloud.key_manager import Service
-from samovar.config import Settings
-from samovar.database import Database
-from samovar.web import Prefixes
-
-BEARERS = {
-    "ann": ("member", "red"),
-    "bob": ("member", "red"),
-    "rita": ("reader", "red"),
-    "eve": ("member", "blue"),
-    "octavia": ("admin", "service"),
-}
 PAYLOAD = "a very private key"
-
-
-class Tokens:
-    async def validate(self, token):
-        if token not in BEARERS:
-            raise InvalidToken("This token is not known.")
-        role, project = BEARERS[token]
-        return Context(user_id=token, project_id=project, roles=frozenset({role}), token=token)
-
-
-class Caller:
-    def __init__(self, transport):
-        self.transport = transport
-
-    async def __call__(self, name, method, path, body=None, status=200, **headers):
-        sent = {"x-auth-token": name, "accept": "application/json"}
-        sent.update({key.replace("_", "-"): value for key, value in headers.items()})
-        payload = body if isinstance(body, bytes | None) else msgspec.json.encode(body)
-        path = path.removeprefix("http://h:1/key-manager")
-        raw = await self.transport.send(method, f"http://h:1/key-manager{path}", sent, payload, 10)
-        assert raw.status == status, (raw.status, raw.body)
-        if "json" in raw.headers.get("content-type", "") and raw.body:
-            return msgspec.json.decode(raw.body)
-        return raw.body
-
-
-@pytest.fixture
-async def database(database_url):
-    database = Database(database_url)
-    database.create_tables()
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-def ask(database, tmp_path):
-    application = Service(database, Settings(state_dir=tmp_path), Tokens()).asgi()
-    return Caller(InProcess(Prefixes({"key-manager": application}, application)))
 
 
 def text(payload=PAYLOAD, **more):
@@ -173,16 +120,13 @@ async def test_what_is_no_secret(ask, body):
     assert set(refused) == {"code", "title", "description"}
 
 
-async def test_metadata_and_what_is_not_offered(ask):
+async def test_metadata(ask):
     path = (await ask("ann", "POST", "/v1/secrets", text(), 201))["secret_ref"]
     await ask("ann", "PUT", f"{path}/metadata", {"metadata": {"a": "1"}}, 201)
     await ask("ann", "POST", f"{path}/metadata", {"key": "b", "value": "2"}, 201)
     assert await ask("ann", "GET", f"{path}/metadata") == {"metadata": {"a": "1", "b": "2"}}
     await ask("ann", "DELETE", f"{path}/metadata/a", status=204)
     await ask("ann", "GET", f"{path}/metadata/a", status=404)
-    assert await ask("ann", "GET", "/v1/orders") == {"orders": [], "total": 0}
-    refused = await ask("ann", "POST", "/v1/orders", {"type": "key"}, 501)
-    assert "on order" in refused["description"]
 
 
 async def test_discovery(ask):

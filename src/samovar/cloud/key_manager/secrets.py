@@ -12,12 +12,12 @@ from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 from starlette.responses import Response
 
 from samovar.database import Database, new_id, utcnow
-from samovar.web import Api, BadRequest, Call, Conflict, Fault, NotFound, Reply, TooLarge
+from samovar.web import Api, BadRequest, Call, Conflict, Fault, NotFound, Reply, ServiceUnavailable, TooLarge
 
 from .access import check_create, check_list, check_read, check_write
 from .listing import body_of, fetch, moment, page, reference, stamped, words
 from .tables import secrets
-from .vault import Vault
+from .vault import Vault, VaultError
 
 TYPES = ("symmetric", "public", "private", "passphrase", "certificate", "opaque")
 TEXT = "text/plain"
@@ -91,7 +91,7 @@ class Secrets:
             "mode": words(given.get("mode"), "mode"),
             "content_type": content_type,
             "payload": None if payload is None else self.vault.seal(identity, payload),
-            "expiration": _expiration(given.get("expiration")),
+            "expiration": expiration(given.get("expiration")),
             "acl": None,
             "metadata": {},
             "consumers": [],
@@ -120,7 +120,10 @@ class Secrets:
             )
         kind = str(row["content_type"])
         wanted = {part.split(";")[0].strip() for part in accepted.split(",")}
-        content = self.vault.open(row["id"], row["payload"])
+        try:
+            content = self.vault.open(row["id"], row["payload"])
+        except VaultError as error:
+            raise ServiceUnavailable(f"The secret cannot be read: {error}.") from error
         if not {"*/*", kind, kind.split("/")[0] + "/*"} & wanted:
             # The command line stores all payloads as bytes and asks for text: text it is, where it is text.
             if TEXT not in wanted or not _is_text(content):
@@ -269,7 +272,7 @@ def _bit_length(value: Any) -> int | None:
     return value
 
 
-def _expiration(value: Any) -> datetime.datetime | None:
+def expiration(value: Any) -> datetime.datetime | None:
     if value is None or value == "":
         return None
     try:

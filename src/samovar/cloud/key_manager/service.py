@@ -10,12 +10,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from samovar.auth import TokenValidator
 from samovar.config import Settings
 from samovar.database import Database
-from samovar.web import Api, Call, NotSupported
+from samovar.web import Api, Call
 
 from .access import check_list
 from .attachments import OF_CONTAINERS, OF_SECRETS, Consumers, Lists, Metadata
 from .containers import Containers
 from .listing import render_fault
+from .orders import Orders
 from .secrets import Secrets
 from .tables import containers, secrets
 from .vault import Vault
@@ -24,11 +25,11 @@ UNLIMITED = dict.fromkeys(("secrets", "orders", "containers", "consumers", "cas"
 
 
 class Service:
-    """Barbican's role. Its key is in the state directory."""
+    """Barbican's role. Its keys are in the configuration or in the state directory."""
 
     def __init__(self, database: Database, settings: Settings, validator: TokenValidator) -> None:
         self.database = database.in_turn("key_manager")
-        self.vault = Vault.in_directory(settings.state_dir)
+        self.vault = Vault.of(settings.state_dir, settings.key_manager.kek)
         self._validator = validator
 
     def api(self) -> Api:
@@ -43,8 +44,7 @@ class Service:
         Consumers(self.database, secrets, "secrets", "Secret", OF_SECRETS).routes(api)
         Consumers(self.database, containers, "containers", "Container", OF_CONTAINERS).routes(api)
         Metadata(self.database).routes(api)
-        api.route("GET", "/v1/orders", self.orders)
-        api.route("POST", "/v1/orders", self.order)
+        Orders(self.database, self.vault).routes(api)
         api.route("GET", "/v1/quotas", self.quotas)
         return api
 
@@ -83,15 +83,6 @@ class Service:
         if call.request.url.path.rstrip("/").endswith("/v1"):
             return {"version": version}
         return {"versions": [version]}
-
-    async def orders(self, call: Call) -> Any:
-        check_list(call.context)
-        return {"orders": [], "total": 0}
-
-    async def order(self, call: Call) -> Any:
-        raise NotSupported(
-            "This key manager makes no keys and certificates on order; store them as secrets instead."
-        )
 
     async def quotas(self, call: Call) -> Any:
         check_list(call.context)

@@ -50,3 +50,19 @@ containers = Table(
     Column("updated_at", Timestamp, nullable=False),
     Index("ix_key_manager_containers_listing", "project_id", "created_at", "id"),
 )
+
+# `meta`: what was asked for, without the pass phrase.
+orders = Table(
+    "key_manager_orders",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("project_id", String(64), nullable=False),
+    Column("creator_id", String(64), nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("meta", Json, nullable=False),
+    Column("secret_id", String(36), nullable=True),
+    Column("container_id", String(36), nullable=True),
+    Column("created_at", Timestamp, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
+    Index("ix_key_manager_orders_listing", "project_id", "created_at", "id"),
+)

@@ -483,6 +483,24 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "key_manager_orders",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("creator_id", sa.String(length=64), nullable=False),
+        sa.Column("type", sa.String(length=32), nullable=False),
+        sa.Column("meta", Json(), nullable=False),
+        sa.Column("secret_id", sa.String(length=36), nullable=True),
+        sa.Column("container_id", sa.String(length=36), nullable=True),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.Column("updated_at", Timestamp(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_key_manager_orders")),
+    )
+    with op.batch_alter_table("key_manager_orders", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_key_manager_orders_listing", ["project_id", "created_at", "id"], unique=False
+        )
+
+    op.create_table(
         "key_manager_secrets",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),
