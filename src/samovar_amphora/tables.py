@@ -60,12 +60,14 @@ def states_to_keep(text: str) -> str:
     """``show servers state`` as a file that hands on the results of checks only.
 
     Weight and maintenance are what the configuration says: commands that changed them are in it already.
+    A server in maintenance is left out: it counts as stopped, and without checks it would stay so for ever.
     """
     lines = []
     for line in text.splitlines():
         fields = line.split(" ")
         if line and not line.startswith("#") and len(fields) > max(STATE_FIELDS.values()):
-            fields[STATE_FIELDS["admin"]] = "0"
+            if fields[STATE_FIELDS["admin"]] != "0":
+                continue
             fields[STATE_FIELDS["uweight"]] = fields[STATE_FIELDS["iweight"]]
         lines.append(" ".join(fields))
     return "\n".join(lines) + "\n"

@@ -176,6 +176,17 @@ def test_clients_keep_their_server_over_a_reload(
         assert site.answers() == {mine}
 
 
+def test_a_member_that_was_off_takes_traffic_after_a_reload(
+    site: Site, amphora: Amphora, members: tuple[int, int]
+) -> None:
+    off = member("m1", "127.0.0.1", members[0], enabled=False)
+    amphora.configure(site.text(off))
+    assert site.get()[0] == 503
+    on = member("m1", "127.0.0.1", members[0], backup=True)
+    assert amphora.configure(site.text(on))[1]["how"] == "reload"
+    assert site.answers() == {"one"}
+
+
 def test_haproxy_that_is_killed_is_back_at_once(
     site: Site, amphora: Amphora, members: tuple[int, int]
 ) -> None:

@@ -23,7 +23,18 @@ from sqlalchemy import Connection, case, delete, insert, or_, select, update
 
 from samovar.database import leases, new_id, utcnow
 
-from .tables import CHILDREN, amphorae, listeners, load_balancers, operations, statistics, tags
+from .tables import (
+    CHILDREN,
+    amphorae,
+    health_monitors,
+    l7policies,
+    l7rules,
+    listeners,
+    load_balancers,
+    operations,
+    statistics,
+    tags,
+)
 
 TOPIC = "loadbalancer.operations"
 """The bus topic on which the ids of open operations are rung."""
@@ -189,7 +200,7 @@ def settle(
         connection.execute(
             update(table)
             .where(*mine, columns.provisioning_status.in_((*PENDING, "ERROR")))
-            .values(provisioning_status="ACTIVE", updated_at=now)
+            .values(provisioning_status="ACTIVE", updated_at=now, **_operating(table))
         )
         if broken:
             connection.execute(
@@ -216,6 +227,13 @@ def settle(
     if asked <= generation:
         finish(connection, operation, "COMPLETE", now=now)
     return asked <= generation
+
+
+def _operating(table: Any) -> dict[str, Any]:
+    """The operating status of what no heartbeat need tell of: it works once it is there."""
+    if table not in (health_monitors, l7policies, l7rules):
+        return {}
+    return {"operating_status": case((table.c.admin_state_up, "ONLINE"), else_="OFFLINE")}
 
 
 def fail(connection: Connection, operation: Operation, reason: str, *, status: str = "ERROR") -> None:

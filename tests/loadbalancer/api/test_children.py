@@ -425,3 +425,14 @@ async def test_rules(member, listener, worker):
     await member.delete(f"{root}/{shown[0]['id']}")
     await worker.work()
     assert (await member.refused("GET", f"{root}/{shown[0]['id']}"))[0] == 404
+
+
+async def test_what_no_heartbeat_tells_of_works_once_it_is_there(member, pool, listener, worker):
+    monitor = {"pool_id": pool["id"], "type": "TCP", "delay": 1, "timeout": 1, "max_retries": 1}
+    on = await member.create("healthmonitors", **monitor)
+    off = await member.create("l7policies", listener_id=listener["id"], action="REJECT", admin_state_up=False)
+    assert (on["operating_status"], off["operating_status"]) == ("OFFLINE", "OFFLINE")
+    await worker.work()
+    shown = await member.get(f"/healthmonitors/{on['id']}")
+    assert (shown["operating_status"], shown["updated_at"] is None) == ("ONLINE", False)
+    assert (await member.get(f"/l7policies/{off['id']}"))["operating_status"] == "OFFLINE"

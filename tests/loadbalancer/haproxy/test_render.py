@@ -167,6 +167,9 @@ def test_members_are_reached_from_the_address_in_their_network(place: Place, jud
     rendered = render(tree(listener(default_pool_id=web.id), pools=(web,)), there)
     assert judge(rendered) == ""
     assert "weight 1 source 10.0.0.2\n" in rendered.text and "weight 1 source 10.2.0.2\n" in rendered.text
+    other = pool("web", member("v6", "fd00::5", subnet_id="s2"))
+    rendered = render(tree(listener(default_pool_id=other.id), pools=(other,)), there)
+    assert judge(rendered) == "" and "source" not in rendered.text
 
 
 def test_what_is_switched_off_is_not_carried(place: Place, judge: Judge) -> None:

@@ -144,7 +144,9 @@ def _server(member: Member, common: list[str], place: Place, *, checked: bool, c
     if checked and member.monitor_port:
         words.append(f"port {number(member.monitor_port)}")
     version = ipaddress.ip_address(member.address).version
-    source = place.subnet_sources.get(member.subnet_id or "") or place.sources.get(version)
+    source = place.subnet_sources.get(member.subnet_id or "")
+    if source is None or ipaddress.ip_address(source).version != version:
+        source = place.sources.get(version)
     if source:
         words.append(f"source {address(source)}")
     words += [f"cookie {identifier(member.id)}"] if cookies else []

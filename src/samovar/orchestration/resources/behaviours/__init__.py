@@ -23,6 +23,13 @@ from samovar.orchestration.resources.behaviours.identity import (
 )
 from samovar.orchestration.resources.behaviours.image import WEB_IMAGE
 from samovar.orchestration.resources.behaviours.instance import Instance
+from samovar.orchestration.resources.behaviours.key_management import (
+    CERTIFICATE_CONTAINER,
+    GENERIC_CONTAINER,
+    ORDER,
+    RSA_CONTAINER,
+    SECRET,
+)
 from samovar.orchestration.resources.behaviours.load_balancing import (
     AVAILABILITY_ZONE,
     AVAILABILITY_ZONE_PROFILE,
@@ -60,6 +67,13 @@ from samovar.orchestration.resources.behaviours.network_parts import (
     ExtraRoute,
     ExtraRouteSet,
     RouterGateway,
+)
+from samovar.orchestration.resources.behaviours.neutron_balancing import (
+    FIRST_LOAD_BALANCER,
+    FIRST_MEMBER,
+    FIRST_MONITOR,
+    FIRST_POOL,
+    LBAAS_LISTENER,
 )
 from samovar.orchestration.resources.behaviours.quotas import COMPUTE_QUOTA, NETWORK_QUOTA
 from samovar.orchestration.resources.behaviours.remote_stack import RemoteStack
@@ -109,6 +123,11 @@ _BEHAVIOURS: Mapping[str, Behaviour] = {
     "AWS::CloudFormation::WaitCondition": AwsWaitCondition(),
     "AWS::CloudFormation::WaitConditionHandle": PresignedHandle(),
     "AWS::EC2::Instance": Instance(),
+    "OS::Barbican::CertificateContainer": CERTIFICATE_CONTAINER,
+    "OS::Barbican::GenericContainer": GENERIC_CONTAINER,
+    "OS::Barbican::Order": ORDER,
+    "OS::Barbican::RSAContainer": RSA_CONTAINER,
+    "OS::Barbican::Secret": SECRET,
     "OS::Glance::WebImage": WEB_IMAGE,
     "OS::Heat::AccessPolicy": AccessPolicy(),
     "OS::Heat::CloudConfig": CloudConfig(),
@@ -143,7 +162,18 @@ _BEHAVIOURS: Mapping[str, Behaviour] = {
     "OS::Neutron::ExtraRouteSet": ExtraRouteSet(),
     "OS::Neutron::FloatingIP": FLOATING_IP,
     "OS::Neutron::FloatingIPAssociation": FloatingIPAssociation(),
+    "OS::Neutron::HealthMonitor": FIRST_MONITOR,
+    "OS::Neutron::LBaaS::HealthMonitor": HEALTH_MONITOR,
+    "OS::Neutron::LBaaS::L7Policy": L7_POLICY,
+    "OS::Neutron::LBaaS::L7Rule": L7_RULE,
+    "OS::Neutron::LBaaS::Listener": LBAAS_LISTENER,
+    "OS::Neutron::LBaaS::LoadBalancer": LOAD_BALANCER,
+    "OS::Neutron::LBaaS::Pool": POOL,
+    "OS::Neutron::LBaaS::PoolMember": POOL_MEMBER,
+    "OS::Neutron::LoadBalancer": FIRST_LOAD_BALANCER,
     "OS::Neutron::Net": NET,
+    "OS::Neutron::Pool": FIRST_POOL,
+    "OS::Neutron::PoolMember": FIRST_MEMBER,
     "OS::Neutron::Port": PORT,
     "OS::Neutron::ProviderNet": PROVIDER_NET,
     "OS::Neutron::Quota": NETWORK_QUOTA,

@@ -39,29 +39,6 @@ TYPES = (
     retired(
         "OS::Monasca::Notification", hidden("25.0.0", deprecated("22.0.0", since("7.0.0", since("5.0.0"))))
     ),
-    retired("OS::Neutron::HealthMonitor", hidden("9.0.0", deprecated("7.0.0")), "OS::Octavia::HealthMonitor"),
-    retired(
-        "OS::Neutron::LBaaS::HealthMonitor", hidden("21.0.0", since("6.0.0")), "OS::Octavia::HealthMonitor"
-    ),
-    retired("OS::Neutron::LBaaS::L7Policy", hidden("21.0.0", since("7.0.0")), "OS::Octavia::L7Policy"),
-    retired("OS::Neutron::LBaaS::L7Rule", hidden("21.0.0", since("7.0.0")), "OS::Octavia::L7Rule"),
-    retired("OS::Neutron::LBaaS::Listener", hidden("21.0.0", since("6.0.0")), "OS::Octavia::Listener"),
-    retired(
-        "OS::Neutron::LBaaS::LoadBalancer", hidden("21.0.0", since("6.0.0")), "OS::Octavia::LoadBalancer"
-    ),
-    retired("OS::Neutron::LBaaS::Pool", hidden("21.0.0", since("6.0.0")), "OS::Octavia::Pool"),
-    retired("OS::Neutron::LBaaS::PoolMember", hidden("21.0.0", since("6.0.0")), "OS::Octavia::PoolMember"),
-    retired(
-        "OS::Neutron::LoadBalancer",
-        hidden("9.0.0", deprecated("7.0.0", since("2014.1"))),
-        "OS::Octavia::PoolMember",
-    ),
-    retired("OS::Neutron::Pool", hidden("9.0.0", deprecated("7.0.0")), "OS::Octavia::Pool"),
-    retired(
-        "OS::Neutron::PoolMember",
-        hidden("9.0.0", deprecated("7.0.0", since("2014.1"))),
-        "OS::Octavia::PoolMember",
-    ),
     retired("OS::Sahara::Cluster", hidden("23.0.0", deprecated("22.0.0", since("5.0.0")))),
     retired("OS::Sahara::ClusterTemplate", hidden("23.0.0", deprecated("22.0.0", since("2014.2")))),
     retired("OS::Sahara::DataSource", hidden("23.0.0", deprecated("22.0.0", since("5.0.0")))),
