@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -16,6 +17,8 @@ from samovar_amphora.agent import Agent
 
 def main() -> int:
     os.umask(0o077)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     logging.basicConfig(level=logging.INFO, format="amphora: %(message)s", stream=sys.stderr)
     path = Path(sys.argv[1] if len(sys.argv) > 1 else "/etc/samovar-amphora/agent.json")
     agent = Agent(path)

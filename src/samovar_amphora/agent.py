@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
+import resource
 import socket
 import ssl
 import threading
@@ -77,7 +77,7 @@ class Agent:
         self.heartbeat.begin()
 
     def serve(self) -> None:
-        self.server.serve_forever(poll_interval=0.5)
+        self.server.serve_forever()
 
     def end(self) -> None:
         self.heartbeat.end()
@@ -99,6 +99,7 @@ class Agent:
             "hostname": socket.gethostname(),
             "epoch": self.epoch,
             "problem": self.problem,
+            "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
             "configuration": self.haproxy.digest(),
             "certificates": self.haproxy.held(),
             "haproxy": {
@@ -142,11 +143,9 @@ class Agent:
 
     def put_agent(self, body: dict[str, Any], rest: str) -> Any:
         with self._changing:
-            changed = dataclasses.replace(
-                self.settings,
-                controllers=tuple(str(each) for each in body.get("controllers", self.settings.controllers)),
-                heartbeat_interval=float(body.get("heartbeat_interval", self.settings.heartbeat_interval)),
-            )
+            controllers = [str(each) for each in body.get("controllers", self.settings.controllers)]
+            interval = float(body.get("heartbeat_interval", self.settings.heartbeat_interval))
+            changed = self.settings.changed(controllers=controllers, heartbeat_interval=interval)
             save(self.path, changed)
             self.settings = changed
         self.heartbeat.hurry()

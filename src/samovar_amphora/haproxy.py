@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -27,6 +26,8 @@ __all__ = ["Haproxy", "Refused"]
 
 READY_SECONDS = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+MOST_LINES = 200
+MISSING = "HAProxy is missing in the image of this amphora: apt-get install haproxy."
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,120}")
 
 
@@ -102,10 +103,8 @@ class Haproxy:
         """
         with self._lock:
             changed = [name for name, content in files.items() if self._put(name, content)]
-            same = text == self.text()
-            if not same or changed:
-                self.check(text)
-            how = self._apply(text, same, changed, base == self.digest(), list(commands), list(optional))
+            based = base == self.digest() and not changed
+            how = self._apply(text, bool(changed), list(commands) if based else [], list(optional))
             self._forget_all_but(keep)
             return how
 
@@ -113,13 +112,13 @@ class Haproxy:
         """Raises Refused with HAProxy's reasons unless it accepts `text`."""
         candidate = self.directory / "candidate.cfg"
         write(candidate, text)
-        if shutil.which(self.program) is None:
-            raise Refused("HAProxy is missing in the image of this amphora: apt-get install haproxy.")
-        ran = subprocess.run([self.program, "-c", "-f", str(candidate)], capture_output=True, check=False)
+        command = [self.program, "-c", "-f", str(candidate)]
+        try:
+            ran = subprocess.run(command, capture_output=True, check=False)
+        except FileNotFoundError:
+            raise Refused(MISSING) from None
         if ran.returncode:
-            lines = (ran.stderr + ran.stdout).decode(errors="replace").splitlines()
-            alerts = [line for line in lines if "[ALERT]" in line] or lines
-            raise Refused(" ".join(alerts)[:4000] or f"haproxy -c ended with {ran.returncode}")
+            raise Refused(_alerts(ran.stderr + ran.stdout) or f"haproxy -c ended with {ran.returncode}")
 
     def put_certificate(self, name: str, pem: str) -> str:
         """Keep `pem`, and let a HAProxy that has it loaded use the new one; "loaded" or "kept"."""
@@ -162,33 +161,44 @@ class Haproxy:
             if name not in kept:
                 (self.certificates / name).unlink()
 
-    def _apply(
-        self, text: str, same: bool, changed: list[str], based: bool, commands: list[str], optional: list[str]
-    ) -> str:
-        if self.pid is None:
-            write(self.configuration, text)
-            self._start()
-            return "start"
-        if same and not changed:
-            return "nothing"
-        if commands and based and not changed:
-            try:
-                for command in commands:
-                    carry_out(self.socket, command)
-                write(self.configuration, text)
-                for command in optional:
-                    self._try(command)
-                return "runtime"
-            except RuntimeFailure:
-                pass  # half done at worst: the reload below brings all of it
+    def _apply(self, text: str, changed: bool, commands: list[str], optional: list[str]) -> str:
         previous = self.text()
+        if self.pid is not None and text == previous and not changed:
+            return "nothing"
+        if self.pid is not None and commands and self._carried_out(commands):
+            try:
+                self.check(text)  # after the effect: HAProxy itself has judged each command already
+            except Refused:
+                self._reload()
+                raise
+            write(self.configuration, text)
+            for command in optional:
+                self._try(command)
+            return "runtime"
+        if self.pid is not None:
+            self.check(text)  # where nothing runs yet, the start itself is the check
         write(self.configuration, text)
         try:
+            if self.pid is None:
+                self._start()
+                return "start"
             self._reload()
+            return "reload"
         except Refused:
-            write(self.configuration, previous)
+            if previous:
+                write(self.configuration, previous)
+            else:
+                self.configuration.unlink()
             raise
-        return "reload"
+
+    def _carried_out(self, commands: list[str]) -> bool:
+        """Whether all were; half done at worst, and the reload that follows brings all of it."""
+        try:
+            for command in commands:
+                carry_out(self.socket, command)
+        except RuntimeFailure:
+            return False
+        return True
 
     def _try(self, command: str) -> None:
         try:
@@ -221,12 +231,15 @@ class Haproxy:
         if not extra:
             (self.directory / "haproxy.state").unlink(missing_ok=True)
         before = self._current
-        process = subprocess.Popen(
-            [self.program, "-db", "-f", str(self.configuration), *extra],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+        try:
+            process = subprocess.Popen(
+                [self.program, "-db", "-f", str(self.configuration), *extra],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+        except FileNotFoundError:
+            raise Refused(MISSING) from None
         self._current = process
         complaint: list[bytes] = []
         reader = threading.Thread(target=_read, args=(process, complaint), daemon=True)
@@ -236,7 +249,7 @@ class Haproxy:
             if process.poll() is not None:
                 self._current = before
                 reader.join(1)
-                raise Refused(b"".join(complaint).decode(errors="replace")[:2000] or "HAProxy ended at once.")
+                raise Refused(_alerts(b"".join(complaint)) or "HAProxy ended at once.")
             try:
                 if information(self.socket).get("Pid") == str(process.pid):
                     break
@@ -276,5 +289,11 @@ def _read(process: subprocess.Popen[bytes], into: list[bytes]) -> None:
     assert process.stderr is not None
     with process.stderr:
         for line in process.stderr:
-            if len(into) < 20:
+            if len(into) < MOST_LINES:
                 into.append(line)
+
+
+def _alerts(said: bytes) -> str:
+    """What HAProxy complained about, without its notices."""
+    lines = said.decode(errors="replace").splitlines()
+    return " ".join([line for line in lines if "[ALERT]" in line] or lines)[:4000]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-import shutil
+import select
 import signal
 import subprocess
 import threading
@@ -30,7 +30,7 @@ class Keepalived:
         self.configuration = directory / "keepalived.conf"
         self.state_file = directory / "vrrp-state"
         self.directory, self.program = directory, program
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | _Adopted | None = None
         self._lock = threading.RLock()
         self._stopping = False
         write(directory / "vrrp-notify", NOTIFY, 0o700)
@@ -51,9 +51,15 @@ class Keepalived:
             return ""
 
     def begin(self) -> None:
+        """Run what was configured before; one that an agent before this one started goes on."""
         if self.wanted:
             with self._lock:
-                self._start()
+                left = _left(self.directory / "keepalived.pid", str(self.configuration))
+                if left is None:
+                    self._start()
+                else:
+                    self._process = left
+                    self._follow(left)
 
     def end(self) -> None:
         """Stop; the VIP goes to the other amphora at once."""
@@ -71,10 +77,6 @@ class Keepalived:
                 self.configuration.unlink(missing_ok=True)
                 self._stop()
                 return True
-            if shutil.which(self.program) is None:
-                raise KeepalivedMissing(
-                    "keepalived is missing in the image of this amphora: apt-get install keepalived."
-                )
             write(self.configuration, text)
             if self.running:
                 assert self._process is not None
@@ -85,25 +87,57 @@ class Keepalived:
 
     def _start(self) -> None:
         self.state_file.unlink(missing_ok=True)
-        self._process = subprocess.Popen(
-            [
-                *(self.program, "--dont-fork", "--vrrp", "--use-file", str(self.configuration)),
-                *("--pid", str(self.directory / "keepalived.pid")),
-                *("--vrrp_pid", str(self.directory / "vrrp.pid")),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        threading.Thread(target=self._watch, args=(self._process,), daemon=True).start()
+        command = [self.program, "--dont-fork", "--vrrp", "--use-file", str(self.configuration)]
+        command += ["--pid", str(self.directory / "keepalived.pid")]
+        command += ["--vrrp_pid", str(self.directory / "vrrp.pid")]
+        nothing = subprocess.DEVNULL
+        try:
+            self._process = subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing)
+        except FileNotFoundError:
+            self.configuration.unlink()
+            raise KeepalivedMissing(
+                "keepalived is missing in the image of this amphora: apt-get install keepalived."
+            ) from None
+        self._follow(self._process)
+
+    def _follow(self, process: subprocess.Popen[bytes] | _Adopted) -> None:
+        threading.Thread(target=self._watch, args=(process,), daemon=True).start()
 
     def _stop(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
 
-    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+    def _watch(self, process: subprocess.Popen[bytes] | _Adopted) -> None:
         process.wait()
         time.sleep(PAUSE)
         with self._lock:
             if not self._stopping and self._process is process and self.wanted:
                 self._start()
+
+
+class _Adopted:
+    """A process that is not our child, as far as one that is would be used here."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._descriptor = os.pidfd_open(pid)
+
+    def poll(self) -> int | None:
+        return -1 if select.select([self._descriptor], [], [], 0)[0] else None
+
+    def wait(self) -> int:
+        select.select([self._descriptor], [], [])
+        return -1
+
+    def terminate(self) -> None:
+        signal.pidfd_send_signal(self._descriptor, signal.SIGTERM)
+
+
+def _left(pid_file: Path, configuration: str) -> _Adopted | None:
+    """The keepalived that runs with this configuration already."""
+    try:
+        found = _Adopted(int(pid_file.read_text()))
+        command = Path(f"/proc/{found.pid}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError):
+        return None
+    return found if configuration.encode() in command else None

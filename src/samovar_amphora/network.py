@@ -18,9 +18,11 @@ from typing import Any
 
 from .settings import write
 
-__all__ = ["Network", "NetworkFailure", "announce"]
+__all__ = ["PASSING_MARK", "Network", "NetworkFailure", "announce"]
 
 FIRST_PRIORITY, LAST_PRIORITY = 10_000, 10_999
+MANAGEMENT_TABLE, VIP_TABLE, PASSING_TABLE = 1, 2, 900
+PASSING_MARK = 0x40000000
 ANNOUNCEMENTS = 3
 
 
@@ -51,58 +53,96 @@ class Network:
     def _make(self, wanted: dict[str, Any]) -> dict[str, str]:
         links = _links()
         names: dict[str, str] = {}
-        rules: list[tuple[str, int]] = []
         for interface in wanted["interfaces"]:
             mac = str(interface["mac"]).lower()
-            name = links.get(mac)
-            if name is None:
+            if mac not in links:
                 raise NetworkFailure(f"There is no interface with the MAC {mac} in this amphora (yet).")
-            names[mac] = name
-            rules += self._interface(name, interface)
-        self._rules(rules)
+            names[mac] = links[mac]
+        present = _addresses()
+        changes: list[str] = []
+        rules: list[tuple[str, int]] = []
+        for interface in wanted["interfaces"]:
+            name = names[str(interface["mac"]).lower()]
+            changes += _interface(name, interface, present.get(name, set()))
+            rules += _sources(interface)
+        changes += _passing(wanted["interfaces"], names)
+        _carry_out(changes + _rules(rules))
         for interface in wanted["interfaces"]:
             for vip in interface.get("vips", ()):
                 announce(names[str(interface["mac"]).lower()], vip)
         return names
 
-    def _interface(self, name: str, interface: dict[str, Any]) -> list[tuple[str, int]]:
-        table = int(interface["table"])
-        present = _addresses(name)
-        vips = {str(ipaddress.ip_interface(vip)) for vip in interface.get("vips", ())}
-        own = {str(ipaddress.ip_interface(one)) for one in interface["addresses"]}
-        _ip("link", "set", name, "up")
-        for address in sorted((own | vips) - present):
-            _ip("address", "add", address, "dev", name, *(["nodad"] if ":" in address else []))
-        for address in sorted(present - own - vips):
-            parsed = ipaddress.ip_interface(address)
-            single = parsed.network.prefixlen == parsed.max_prefixlen
-            if single and not parsed.is_link_local and not interface.get("moving", False):
-                _ip("address", "del", address, "dev", name)
-        for address in sorted(own):
-            network = ipaddress.ip_interface(address).network
-            _route(str(network), None, name, table)
-        for gateway in interface.get("gateways", ()):
-            _route("::/0" if ":" in gateway else "0.0.0.0/0", gateway, name, table)
-        for route in interface.get("routes", ()):
-            _route(route["destination"], route["nexthop"], name, table)
-        sources = [str(ipaddress.ip_interface(one).ip) for one in (*own, *vips)]
-        return [(source, table) for source in (*sources, *interface.get("moving_vips", ()))]
 
-    def _rules(self, wanted: list[tuple[str, int]]) -> None:
-        """Exactly these rules in our range of priorities."""
-        for family in ("-4", "-6"):
-            mine = {(source, table) for source, table in wanted if (":" in source) is (family == "-6")}
-            present: set[tuple[str, int]] = set()
-            for rule in json.loads(_ip(family, "-j", "rule", "show") or "[]"):
-                if FIRST_PRIORITY <= int(rule["priority"]) <= LAST_PRIORITY:
-                    known = (str(rule.get("src", "")), int(rule["table"]))
-                    if known in mine:
-                        present.add(known)
-                    else:
-                        _ip(family, "rule", "del", "priority", str(rule["priority"]), "from", known[0])
-            for source, table in sorted(mine - present):
-                priority = str(FIRST_PRIORITY + table)
-                _ip(family, "rule", "add", "from", source, "lookup", str(table), "priority", priority)
+def _interface(name: str, interface: dict[str, Any], present: set[str]) -> list[str]:
+    """What makes the interface so, as commands of ip."""
+    table = int(interface["table"])
+    vips = {str(ipaddress.ip_interface(vip)) for vip in interface.get("vips", ())}
+    own = {str(ipaddress.ip_interface(one)) for one in interface["addresses"]}
+    commands = [f"link set {name} up"]
+    for address in sorted((own | vips) - present):
+        commands.append(f"address add {address} dev {name}{' nodad' if ':' in address else ''}")
+    for address in sorted(present - own - vips):
+        parsed = ipaddress.ip_interface(address)
+        single = parsed.network.prefixlen == parsed.max_prefixlen
+        if single and not parsed.is_link_local and not interface.get("moving", False):
+            commands.append(f"address del {address} dev {name}")
+    return commands + _ways(name, interface, table, default=True)
+
+
+def _ways(name: str, interface: dict[str, Any], table: int, *, default: bool) -> list[str]:
+    """The interface's subnets, gateways and routes, in a table."""
+    commands = []
+    for address in sorted(interface["addresses"]):
+        commands.append(_route(str(ipaddress.ip_interface(address).network), None, name, table))
+    for gateway in interface.get("gateways", ()) if default else ():
+        commands.append(_route("::/0" if ":" in gateway else "0.0.0.0/0", gateway, name, table))
+    for route in interface.get("routes", ()):
+        commands.append(_route(route["destination"], route["nexthop"], name, table))
+    return commands
+
+
+def _passing(interfaces: list[dict[str, Any]], names: dict[str, str]) -> list[str]:
+    """The ways of what is passed on instead of answered (see `rules`): to the subnets of the VIP and of
+    members, and elsewhere by the VIP's gateway; never by the management network."""
+    commands: list[str] = []
+    for interface in interfaces:
+        table = int(interface["table"])
+        if table != MANAGEMENT_TABLE:
+            name = names[str(interface["mac"]).lower()]
+            commands += _ways(name, interface, PASSING_TABLE, default=table == VIP_TABLE)
+    return commands
+
+
+def _sources(interface: dict[str, Any]) -> list[tuple[str, int]]:
+    own = [*interface["addresses"], *interface.get("vips", ()), *interface.get("moving_vips", ())]
+    return [(str(ipaddress.ip_interface(one).ip), int(interface["table"])) for one in own]
+
+
+def _rules(wanted: list[tuple[str, int]]) -> list[str]:
+    """What leaves exactly these rules in our range of priorities."""
+    commands: list[str] = []
+    for family in ("-4", "-6"):
+        mine = {(source, table) for source, table in wanted if (":" in source) is (family == "-6")}
+        present: set[tuple[str, int]] = set()
+        for rule in json.loads(_ip(family, "-j", "rule", "show") or "[]"):
+            if FIRST_PRIORITY <= int(rule["priority"]) <= LAST_PRIORITY:
+                if "fwmark" in rule:
+                    present.add(("", PASSING_TABLE))
+                    continue
+                known = (str(rule.get("src", "")), int(rule["table"]))
+                if known in mine:
+                    present.add(known)
+                else:
+                    commands.append(f"rule del priority {rule['priority']} from {known[0]}")
+        for source, table in sorted(mine - present):
+            commands.append(f"rule add from {source} lookup {table} priority {FIRST_PRIORITY + table}")
+        if mine and ("", PASSING_TABLE) not in present:
+            mark = f"fwmark {PASSING_MARK:#x}/{PASSING_MARK:#x}"
+            everything = "::/0" if family == "-6" else "0.0.0.0/0"
+            commands.append(
+                f"rule add from {everything} {mark} lookup {PASSING_TABLE} priority {FIRST_PRIORITY}"
+            )
+    return commands
 
 
 def announce(name: str, address: str) -> None:
@@ -142,22 +182,33 @@ def _links() -> dict[str, str]:
     return found
 
 
-def _addresses(name: str) -> set[str]:
-    shown = json.loads(_ip("-j", "address", "show", "dev", name) or "[]")
-    return {f"{one['local']}/{one['prefixlen']}" for link in shown for one in link.get("addr_info", ())}
+def _addresses() -> dict[str, set[str]]:
+    """Interface → its addresses."""
+    shown = json.loads(_ip("-j", "address", "show") or "[]")
+    return {
+        link["ifname"]: {f"{one['local']}/{one['prefixlen']}" for one in link.get("addr_info", ())}
+        for link in shown
+        if "ifname" in link
+    }
 
 
-def _route(destination: str, nexthop: str | None, name: str, table: int) -> None:
-    family = "-6" if ":" in destination else "-4"
-    way = ["via", nexthop, "onlink"] if nexthop else []
-    _ip(family, "route", "replace", destination, *way, "dev", name, "table", str(table))
+def _route(destination: str, nexthop: str | None, name: str, table: int) -> str:
+    way = f"via {nexthop} onlink " if nexthop else ""
+    return f"route replace {destination} {way}dev {name} table {table}"
 
 
-def _ip(*words: str) -> str:
-    ran = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
-    if ran.returncode:
-        said = ran.stderr.strip().splitlines()
-        if "File exists" in ran.stderr:
-            return ""
-        raise NetworkFailure(f"ip {' '.join(words)}: {said[0] if said else ran.returncode}")
+def _carry_out(commands: list[str]) -> None:
+    """All commands in order, those of each family in one go; what is there already is no failure."""
+    for family in ("-4", "-6"):
+        mine = [line for line in commands if (":" in line) is (family == "-6")]
+        if mine:
+            _ip("-force", family, "-batch", "-", given="\n".join(mine) + "\n")
+
+
+def _ip(*words: str, given: str | None = None) -> str:
+    ran = subprocess.run(["ip", *words], input=given, capture_output=True, text=True, check=False)
+    said = [line for line in ran.stderr.splitlines() if line.strip()]
+    bad = [line for line in said if "File exists" not in line and not line.startswith("Command failed")]
+    if ran.returncode and (bad or not said):
+        raise NetworkFailure(f"ip {' '.join(words)}: {bad[0] if bad else ran.returncode}")
     return ran.stdout

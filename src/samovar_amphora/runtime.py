@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import socket
 
 __all__ = ["RuntimeFailure", "ask", "information", "statistics"]
@@ -58,5 +56,22 @@ def information(path: str) -> dict[str, str]:
 
 def statistics(path: str) -> list[dict[str, str]]:
     """``show stat`` as rows."""
-    text = ask(path, "show stat").lstrip("# ")
-    return [dict(row) for row in csv.DictReader(io.StringIO(text.strip())) if row.get("svname")]
+    head, *lines = ask(path, "show stat").lstrip("# ").strip().splitlines() or [""]
+    names = head.split(",")
+    rows = (dict(zip(names, _fields(line), strict=False)) for line in lines)
+    return [row for row in rows if row.get("svname")]
+
+
+def _fields(line: str) -> list[str]:
+    """The fields of a line of CSV; those that hold a comma are in quotes, a quote in one is doubled."""
+    if '"' not in line:
+        return line.split(",")
+    fields, open_ = [""], False
+    for character in line:
+        if character == '"':
+            open_ = not open_
+        elif character == "," and not open_:
+            fields.append("")
+        else:
+            fields[-1] += character
+    return fields

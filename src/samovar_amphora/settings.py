@@ -3,55 +3,51 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 __all__ = ["Settings", "load", "save", "write"]
 
 
-@dataclass(frozen=True)
 class Settings:
     """`heartbeat_key` is this amphora's own (hexadecimal); `controllers` are ``address:port`` of health
-    managers, taken in turn."""
+    managers, taken in turn. Unknown keys are of a newer controller and kept as they are."""
 
-    amphora_id: str
-    heartbeat_key: str = dataclasses.field(repr=False)
-    controllers: tuple[str, ...] = ()
-    heartbeat_interval: float = 1.0
-    bind: str = "0.0.0.0"
-    port: int = 9443
-    management_interface: str = ""
-    directory: str = "/var/lib/samovar-amphora"
-    server_pem: str = "/etc/samovar-amphora/server.pem"
-    client_ca: str = "/etc/samovar-amphora/client-ca.pem"
-    haproxy: str = "haproxy"
-    keepalived: str = "keepalived"
+    def __init__(self, given: dict[str, Any]) -> None:
+        self.given = given
+        self.amphora_id = str(given["amphora_id"])
+        self.heartbeat_key = str(given["heartbeat_key"])
+        self.controllers = tuple(str(one) for one in given.get("controllers", ()))
+        self.heartbeat_interval = float(given.get("heartbeat_interval", 1.0))
+        self.bind = str(given.get("bind", "0.0.0.0"))
+        self.port = int(given.get("port", 9443))
+        self.management_interface = str(given.get("management_interface", ""))
+        self.home = Path(given.get("directory", "/var/lib/samovar-amphora"))
+        self.server_pem = str(given.get("server_pem", "/etc/samovar-amphora/server.pem"))
+        self.client_ca = str(given.get("client_ca", "/etc/samovar-amphora/client-ca.pem"))
+        self.haproxy = str(given.get("haproxy", "haproxy"))
+        self.keepalived = str(given.get("keepalived", "keepalived"))
+        self.nft = str(given.get("nft", "nft"))
 
-    @property
-    def home(self) -> Path:
-        return Path(self.directory)
+    def changed(self, **values: Any) -> Settings:
+        return Settings({**self.given, **values})
 
 
 def load(path: Path) -> Settings:
-    """Read agent.json; unknown keys are of a newer controller and left alone."""
-    given = json.loads(path.read_text())
-    names = {field.name for field in dataclasses.fields(Settings)}
-    known = {key: value for key, value in given.items() if key in names}
-    known["controllers"] = tuple(known.get("controllers", ()))
-    return Settings(**known)
+    """Read agent.json."""
+    return Settings(json.loads(path.read_text()))
 
 
 def save(path: Path, settings: Settings) -> None:
-    write(path, json.dumps(dataclasses.asdict(settings)))
+    write(path, json.dumps(settings.given))
 
 
 def write(path: Path, content: str, mode: int = 0o600) -> None:
     """Put `content` at `path` whole or not at all, never readable by others meanwhile."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = f"{path.parent}/.{path.name}.{os.getpid()}.{os.urandom(4).hex()}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.fchmod(descriptor, mode)
         with os.fdopen(descriptor, "w") as file:

@@ -6,6 +6,7 @@ from pathlib import Path
 from samovar.config import Settings
 from samovar.database import Database
 from samovar.loadbalancer.housekeeping import Service
+from samovar.messaging import LocalBus
 
 LONG_AGO = "2020-01-01T00:00:00Z"
 NOBODY = "3b6d3b43-9b3f-4f6e-9c39-6a2a7a3c1f10"
@@ -29,6 +30,6 @@ class Cloud:
 async def test_what_nobody_knows_is_removed(tmp_path: Path, database_url: str):
     database, cloud = Database(database_url), Cloud()
     database.create_tables()
-    await Service(database, Settings(state_dir=tmp_path), cloud).clean()
+    await Service(database, LocalBus(), Settings(state_dir=tmp_path), cloud).clean()
     assert cloud.removed == [("DELETE", "/servers/s"), ("DELETE", "/v2.0/ports/p")]
     await database.close()

@@ -59,6 +59,9 @@ class AmphoraSettings:
     connection_retry_interval: float = option(
         0.5, section="haproxy_amphora", help="Seconds between two tries, at most"
     )
+    active_connection_max_retries: int = option(
+        20, section="haproxy_amphora", help="How often to try to reach the agent of an amphora in service"
+    )
     rest_request_conn_timeout: float = option(
         10.0, section="haproxy_amphora", help="Seconds to connect to an agent"
     )
@@ -79,7 +82,7 @@ class AmphoraSettings:
     )
     heartbeat_interval: float = _health(1.0, "Seconds between two heartbeats of an amphora")
     heartbeat_timeout: float = _health(15.0, "Seconds of silence after which an amphora is replaced")
-    health_check_interval: float = _health(0.5, "Seconds between two looks for silent amphorae")
+    health_check_interval: float = _health(0.25, "Seconds between two looks for silent amphorae")
     failover_threshold: int | None = _health(
         None, "Silent amphorae at once from which on none is replaced; empty: a third of them, at least three"
     )

@@ -239,15 +239,15 @@ def _operating(table: Any) -> dict[str, Any]:
 def fail(connection: Connection, operation: Operation, reason: str, *, status: str = "ERROR") -> None:
     """The operation cannot be done: its load balancer becomes `status` and says why. Raises LeaseLost.
 
-    A load balancer that carries traffic is given status ACTIVE: what is pending stays desired, and the
-    next change tries again.
+    A load balancer that carries traffic is given status ACTIVE. What is pending stays desired, and what is
+    being deleted stays that: the next change tries again, or housekeeping does.
     """
     guard(connection, operation)
     lb_id, cut = operation.load_balancer_id, reason[:REASON_LENGTH]
     for table in CHILDREN:
         connection.execute(
             update(table)
-            .where(table.c.load_balancer_id == lb_id, table.c.provisioning_status.in_(PENDING))
+            .where(table.c.load_balancer_id == lb_id, table.c.provisioning_status.in_(PENDING[:2]))
             .values(provisioning_status="ERROR")
         )
     connection.execute(

@@ -193,7 +193,7 @@ class Embedded:
             self._services["loadbalancer-health"] = loadbalancer_health.Service(database, bus, settings, own)
         if "loadbalancer-housekeeping" in self.wanted:
             own = self._service_user("octavia")
-            keeper = loadbalancer_housekeeping.Service(database, settings, own)
+            keeper = loadbalancer_housekeeping.Service(database, bus, settings, own)
             self._services["loadbalancer-housekeeping"] = keeper
 
     async def start(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import ipaddress
 import logging
 import socket
@@ -12,11 +13,11 @@ import time
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 
 from samovar.clients import Cloud, CloudError, CloudUnreachable, ServiceNotInCatalog
 from samovar.config import Settings
-from samovar.database import Database
+from samovar.database import Database, utcnow
 from samovar.messaging import Bus
 
 from .. import operations
@@ -38,6 +39,7 @@ AGAIN_SECONDS = 10.0
 BIND_SECONDS = 1.0
 RECEIVE_BUFFER = 4 * 1024 * 1024
 COMPLAIN_SECONDS = 60.0
+PAUSE_AFTER_FAILURE = 20.0
 
 
 class Service:
@@ -218,9 +220,16 @@ def _carrying(connection: Connection) -> dict[str, tuple[str, str | None]]:
 
 
 def _request(connection: Connection, lb_id: str, kind: str, amphora_id: str | None) -> str | None:
-    """Ask for an operation unless one is open already; the load balancer shows that it is worked on."""
-    open_ones = select(operation_table.c.id).where(
-        operation_table.c.load_balancer_id == lb_id, operation_table.c.status == operations.OPEN
+    """Ask for an operation unless one is open already, or one of the same kind failed just now; the load
+    balancer shows that it is worked on."""
+    theirs = operation_table.c
+    failed = and_(
+        theirs.status == "FAILED",
+        theirs.kind == kind,
+        theirs.finished_at > utcnow() - datetime.timedelta(seconds=PAUSE_AFTER_FAILURE),
+    )
+    open_ones = select(theirs.id).where(
+        theirs.load_balancer_id == lb_id, or_(theirs.status == operations.OPEN, failed)
     )
     columns = load_balancers.c
     row = connection.execute(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 __all__ = ["Verdict", "Watch"]
 
-SUSPICIOUS_INTERVALS = 2.0
+SUSPICIOUS_INTERVALS = 1.3
 LEAST_FOR_BREAKER, SHARE_FOR_BREAKER = 3, 3
 
 

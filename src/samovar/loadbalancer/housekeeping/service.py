@@ -15,14 +15,17 @@ from sqlalchemy import Connection, delete, or_, select, update
 from samovar.clients import Cloud, CloudError, CloudUnreachable, ServiceNotInCatalog
 from samovar.config import Settings
 from samovar.database import Database, utcnow
+from samovar.messaging import Bus
 
+from .. import operations
 from ..authorities import AuthorityError
-from ..operations import OPEN
 from ..strays import remove_strays
-from ..tables import amphorae, load_balancers, operations, statistics
+from ..tables import amphorae, load_balancers, statistics
+from ..tables import operations as operation_table
 from ..worker.agent import AgentRefused, AgentUnreachable
 from ..worker.parts import Parts
 from ..worker.rows import amphora
+from .unfinished import unfinished
 
 __all__ = ["Service"]
 
@@ -30,20 +33,22 @@ log = logging.getLogger(__name__)
 SERVER = re.compile(r"amphora-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 EXPECTED = (CloudError, CloudUnreachable, ServiceNotInCatalog, AgentRefused, AgentUnreachable, AuthorityError)
 STRAY_SECONDS = 300
+REMIND_SECONDS = 5.0
 BUSY_SECONDS = 600
 
 
 class Service:
     """loadbalancer-housekeeping."""
 
-    def __init__(self, database: Database, settings: Settings, own: Cloud) -> None:
-        self._database, self._cloud = database.in_turn("loadbalancer"), own
+    def __init__(self, database: Database, bus: Bus, settings: Settings, own: Cloud) -> None:
+        self._database, self._bus, self._cloud = database.in_turn("loadbalancer"), bus, own
         self._settings = settings.amphora
         self._parts = Parts.of(settings, own)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         self._tasks = [
+            asyncio.create_task(_every(REMIND_SECONDS, self.remind)),
             asyncio.create_task(_every(self._settings.cleanup_interval, self.clean)),
             asyncio.create_task(_every(self._settings.cert_interval, self.rotate)),
         ]
@@ -53,6 +58,14 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._parts.close()
+
+    async def remind(self) -> int:
+        """Have changes that could not be brought to the amphorae tried again; of how many load balancers."""
+        asked = await self._database.write(unfinished)
+        if asked:
+            log.info("what failed is tried again for %d load balancers", len(asked))
+            await self._bus.ring(operations.TOPIC, *asked)
+        return len(asked)
 
     async def clean(self) -> None:
         """Forget old operations; remove servers and VIP ports of load balancers that nobody knows."""
@@ -107,8 +120,8 @@ async def _every(seconds: float, act: Callable[[], Awaitable[Any]]) -> None:
 
 
 def _forget(connection: Connection, before: datetime.datetime) -> None:
-    old = (operations.c.status != OPEN, operations.c.finished_at < before)
-    connection.execute(delete(operations).where(*old))
+    old = (operation_table.c.status != operations.OPEN, operation_table.c.finished_at < before)
+    connection.execute(delete(operation_table).where(*old))
     alive = select(load_balancers.c.id)
     connection.execute(delete(statistics).where(statistics.c.load_balancer_id.not_in(alive)))
 

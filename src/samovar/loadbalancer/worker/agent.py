@@ -13,7 +13,7 @@ import aiohttp
 
 __all__ = ["Agent", "AgentRefused", "AgentUnreachable", "Agents"]
 
-FIRST_TRY, SLOWER = 0.15, 1.5
+FIRST_TRY, SLOWER, LONGEST_TRY = 0.05, 1.1, 2.0
 
 
 class AgentUnreachable(Exception):
@@ -65,16 +65,21 @@ class Agent:
 
     async def wait(self, seconds: float, pause: float) -> None:
         """Until it answers. Raises AgentUnreachable after `seconds`."""
-        began, current, last = time.monotonic(), FIRST_TRY, ""
+        began, patience, last = time.monotonic(), FIRST_TRY, ""
         while time.monotonic() - began < seconds:
             try:
-                async with asyncio.timeout(max(current * 4, 1.0)):
-                    await self._agents.send(self.amphora_id, f"{self._url}/", "GET", None, current)
+                # What is sent before the way exists is lost, and sent again only after a second: better to
+                # begin anew, and to speak TLS only with somebody who listens.
+                async with asyncio.timeout(patience):
+                    _, writer = await asyncio.open_connection(self.address, self._agents.port)
+                writer.close()
+                async with asyncio.timeout(max(patience * 4, 1.0)):
+                    await self._agents.send(self.amphora_id, f"{self._url}/", "GET", None, None)
                 return
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 last = str(error)
-                await asyncio.sleep(min(0.02 if current < pause else pause, pause))
-                current = min(current * SLOWER, 2.0)
+                await asyncio.sleep(min(0.01 if patience < pause else pause, pause))
+                patience = min(patience * SLOWER, LONGEST_TRY)
         raise AgentUnreachable(
             f"The agent of amphora {self.amphora_id} did not answer at {self.address}:{self._agents.port} "
             f"within {seconds:.0f} seconds ({last or 'no answer'}); its console log says how far it came."

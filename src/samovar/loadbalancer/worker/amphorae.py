@@ -114,6 +114,12 @@ class Amphorae:
         agent = self.agent(standing.row.id, standing.address)
         settings = self._settings
         seconds = max(settings.connection_max_retries * settings.connection_retry_interval, 5.0)
+        if standing.row.status == "ALLOCATED":
+            seconds = min(
+                seconds, settings.active_connection_max_retries * settings.connection_retry_interval
+            )
+        else:
+            await self._runs(standing)
         answering = asyncio.create_task(agent.wait(seconds, settings.connection_retry_interval))
         try:
             while True:
@@ -121,14 +127,28 @@ class Amphorae:
                 if done:
                     await answering
                     return agent
-                server = await self._get("compute", f"/servers/{standing.server_id}", "server")
-                if server is None or server["status"] == "ERROR":
-                    words = (server or {}).get("fault", {}).get("message", "it was removed")
-                    raise Lacking(f"The server of amphora {standing.row.id} does not run: {words}")
-                if server["status"] == "SHUTOFF" and server.get("OS-EXT-STS:task_state") is None:
-                    await self._act(standing.server_id, "os-start")
+                await self._mend(standing)
         finally:
             answering.cancel()
+
+    async def _runs(self, standing: Standing) -> None:
+        """Until compute has started the server, so that nothing is sent where nobody is: neighbours that are
+        asked for in vain are asked for again only after a second."""
+        pause = 0.1
+        async with asyncio.timeout(self._settings.amp_active_retries * self._settings.amp_active_wait_sec):
+            while await self._mend(standing) in ("BUILD", "SHUTOFF"):
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.3, 2.0)
+
+    async def _mend(self, standing: Standing) -> str:
+        """The server's status; one that is off is started. Raises Lacking when it is broken or gone."""
+        server = await self._get("compute", f"/servers/{standing.server_id}", "server")
+        if server is None or server["status"] == "ERROR":
+            words = (server or {}).get("fault", {}).get("message", "it was removed")
+            raise Lacking(f"The server of amphora {standing.row.id} does not run: {words}")
+        if server["status"] == "SHUTOFF" and server.get("OS-EXT-STS:task_state") is None:
+            await self._act(standing.server_id, "os-start")
+        return str(server["status"])
 
     async def remove(self, row: Amphora) -> None:
         """Its server, ports and floating IP."""

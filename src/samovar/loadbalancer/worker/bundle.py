@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import hashlib
 import io
 import json
 import zipfile
@@ -32,15 +33,53 @@ setsid sh -c 'while :; do python3 -I {AGENT} {SETTINGS}/agent.json; sleep 0.2; d
 """
 
 
+# What the zip does: once, unpack and compile; then run what is compiled. A Python that has just compiled
+# keeps megabytes of what it needed for that, and the library's own way there costs as much time as the rest.
+UNPACK = """\
+import _frozen_importlib_external as files, _imp, os, sys
+
+def unpack(home):
+    fresh = home + ".new"
+    os.makedirs(fresh + "/samovar_amphora/__pycache__", exist_ok=True)
+    for name in __loader__._files:
+        if name == "__main__.py":
+            continue
+        content = __loader__.get_data(__loader__.archive + os.sep + name)
+        place = fresh + "/" + name.replace("run.py", "__main__.py")
+        with open(place, "wb") as file:
+            file.write(content)
+        code = compile(content, home + "/" + name, "exec", dont_inherit=True)
+        if name != "run.py":
+            with open(files.cache_from_source(place), "wb") as file:
+                source = _imp.source_hash(files._RAW_MAGIC_NUMBER, content)
+                file.write(files._code_to_hash_pyc(code, source, False))
+    os.rename(fresh, home)
+
+home = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), {digest!r})
+try:
+    if not os.path.isdir(home):
+        unpack(home)
+except Exception:  # another Python, or no room: then from the zip itself
+    from samovar_amphora.__main__ import main
+
+    raise SystemExit(main())
+os.execv(sys.executable, [sys.executable, "-I", "-S", home, *sys.argv[1:]])
+"""
+RUN = b"from samovar_amphora.__main__ import main\n\nraise SystemExit(main())\n"
+
+
 @functools.cache
 def agent_archive() -> bytes:
     """The package samovar_amphora as a zip that Python runs; the same bytes for the same source."""
     source = Path(__file__).resolve().parents[3] / "samovar_amphora"
+    files = {path.name: path.read_bytes() for path in sorted(source.glob("*.py"))}
+    digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        _add(archive, "__main__.py", b"from samovar_amphora.__main__ import main\nraise SystemExit(main())\n")
-        for path in sorted(source.glob("*.py")):
-            _add(archive, f"samovar_amphora/{path.name}", path.read_bytes())
+        _add(archive, "__main__.py", UNPACK.format(digest=f"agent-{digest}").encode())
+        _add(archive, "run.py", RUN)
+        for name, content in files.items():
+            _add(archive, f"samovar_amphora/{name}", content)
     return out.getvalue()
 
 

@@ -9,23 +9,27 @@ Creating, changing and failing over are this one walk: it finds what is there an
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from samovar.clients import Cloud
 from samovar.config import AmphoraSettings
 from samovar.database import Database
 
 from ..haproxy import DIRECTORY, Peer, Place, Rendered, blame, difference, render, without
-from ..operations import Operation
+from ..operations import CONVERGE, Operation
 from ..tree import Tree
-from .agent import Agent, AgentRefused
+from .agent import Agent, AgentRefused, AgentUnreachable
 from .amphorae import Amphorae, Standing
-from .groups import Groups
+from .groups import Groups, wanted_rules
 from .materials import Materials, fetch
-from .rows import Amphora, amphorae_of, drop, expected, note
+from .rows import GOING, Amphora, amphorae_of, drop, expected, note
 from .vrrp import PRIORITIES, ROUTER_ID, render_vrrp
 
 __all__ = ["Converger", "roles_of"]
@@ -33,10 +37,20 @@ __all__ = ["Converger", "roles_of"]
 log = logging.getLogger(__name__)
 MOST_BLAMED = 20
 MANAGEMENT_TABLE, VIP_TABLE = 1, 2
+HEALTH = "health manager"
 
 
 def roles_of(tree: Tree) -> tuple[str, ...]:
     return ("MASTER", "BACKUP") if tree.topology == "ACTIVE_STANDBY" else ("STANDALONE",)
+
+
+@dataclass(frozen=True, slots=True)
+class _Brought:
+    """Where a load balancer's amphorae stood after they were last brought to a tree; `shape`: what of a tree
+    the cloud, and not only the amphorae, must be asked for."""
+
+    shape: Any
+    standing: tuple[Standing, ...]
 
 
 class Converger:
@@ -45,14 +59,48 @@ class Converger:
     ) -> None:
         self._database, self._cloud, self._settings = database, cloud, settings
         self.amphorae, self.groups = amphorae, Groups(cloud)
+        self._brought: dict[str, _Brought] = {}
+
+    def forget(self, lb_id: str) -> None:
+        """Look at everything again next time."""
+        self._brought.pop(lb_id, None)
 
     async def converge(self, operation: Operation, tree: Tree) -> dict[str, str]:
         """Make `tree` true; what could not be carried: object id → why. Raises what the cloud or an agent
         said when the amphorae cannot be brought there at all."""
+        known = await self._known(operation, tree)
+        self.forget(tree.id)
+        if known is not None:
+            materials = await fetch(self._cloud, tree)
+            agents = [self.amphorae.agent(one.row.id, one.address) for one in known.standing]
+            found = await asyncio.gather(
+                *(
+                    self._configure(agent, tree, self._place(one, known.standing, materials), materials)
+                    for agent, one in zip(agents, known.standing, strict=True)
+                )
+            )
+            self._brought[tree.id] = known
+        else:
+            found = await self._walk(operation, tree)
+        return {identity: reason for each in found for identity, reason in each.items()}
+
+    async def _known(self, operation: Operation, tree: Tree) -> _Brought | None:
+        """Where the amphorae stand, if this worker brought them there, nothing of theirs has changed since,
+        and `tree` asks nothing new of the cloud."""
+        known = self._brought.get(tree.id)
+        if known is None or operation.kind != CONVERGE or operation.requested_by == HEALTH:
+            return None
+        rows = await self._database.read(lambda c: amphorae_of(c, tree.id))
+        same = {(row.id, row.compute_id) for row in rows if row.status == "ALLOCATED"}
+        theirs = {(one.row.id, one.server_id) for one in known.standing}
+        whole = len(rows) == len(known.standing) and same == theirs
+        return known if whole and known.shape == _shape(tree) else None
+
+    async def _walk(self, operation: Operation, tree: Tree) -> list[dict[str, str]]:
         roles = roles_of(tree)
         for row in await self._database.read(lambda c: amphorae_of(c, tree.id)):
             if not row.going and await self.amphorae.lost(row):
-                await self._note(row.id, status="PENDING_DELETE")
+                await self._note(row.id, status=GOING)
         rows = await self._database.write(lambda c: expected(c, operation, roles))
         groups, subnets = await asyncio.gather(self.groups.ensure(tree), self._subnets(tree))
         standing = await asyncio.gather(
@@ -60,16 +108,14 @@ class Converger:
         )
         for one in standing:
             await self._note(one.row.id, **one.noted)
-        agents = await asyncio.gather(*(self.amphorae.wait(one) for one in standing))
-        await self.clear(tree.id)
+        agents = await self._answering(standing)
         materials = await fetch(self._cloud, tree)
         known = await self._known_subnets(standing, subnets)
-        results = await asyncio.gather(
-            *(
-                self._bring(agent, one, standing, tree, materials, known)
-                for agent, one in zip(agents, standing, strict=True)
-            )
-        )
+
+        async def bring(agent: Agent, one: Standing) -> dict[str, str]:
+            return await self._bring(agent, one, standing, tree, materials, known)
+
+        found = await asyncio.gather(*map(bring, agents, standing))
         for one in standing:
             await self._note(
                 one.row.id,
@@ -78,13 +124,44 @@ class Converger:
                 vrrp_id=ROUTER_ID,
                 vrrp_priority=PRIORITIES.get(one.row.role or ""),
             )
-        return {identity: reason for found in results for identity, reason in found.items()}
+        # Only now: until here what is going may have carried the traffic.
+        if await self.clear(tree.id):
+            await asyncio.gather(
+                *(
+                    self._plug(agent, self._interfaces(one, standing, tree, known))
+                    for agent, one in zip(agents, standing, strict=True)
+                )
+            )
+        settled = tuple(
+            dataclasses.replace(one, row=msgspec.structs.replace(one.row, status="ALLOCATED"))
+            for one in standing
+        )
+        self._brought[tree.id] = _Brought(_shape(tree), settled)
+        return found
 
-    async def clear(self, lb_id: str) -> None:
-        """Remove every amphora of the load balancer that is going."""
-        for row in await self._database.read(lambda c: amphorae_of(c, lb_id)):
-            if row.going:
-                await self.remove(row)
+    async def _answering(self, standing: Sequence[Standing]) -> list[Agent]:
+        """The agents of all. One of two that was in service and does not answer is to be replaced: the other
+        carries the traffic meanwhile."""
+        found = await asyncio.gather(*(self.amphorae.wait(one) for one in standing), return_exceptions=True)
+        failed = [
+            (one, error) for one, error in zip(standing, found, strict=True) if not isinstance(error, Agent)
+        ]
+        if failed and len(failed) < len(standing):
+            for one, error in failed:
+                if isinstance(error, AgentUnreachable) and one.row.status == "ALLOCATED":
+                    log.warning("amphora %s does not answer and is replaced", one.row.id)
+                    await self._note(one.row.id, status=GOING)
+        for _, error in failed:
+            assert isinstance(error, BaseException)
+            raise error
+        return [agent for agent in found if isinstance(agent, Agent)]
+
+    async def clear(self, lb_id: str) -> bool:
+        """Remove every amphora of the load balancer that is going; whether there was one."""
+        rows = await self._database.read(lambda c: [row for row in amphorae_of(c, lb_id) if row.going])
+        for row in rows:
+            await self.remove(row)
+        return bool(rows)
 
     async def remove(self, row: Amphora) -> None:
         await self.amphorae.remove(row)
@@ -129,15 +206,8 @@ class Converger:
         """Bring one amphora to `tree`."""
         pair = len(all_standing) > 1
         vips = [vip.address for vip in tree.vips]
-        interfaces = [
-            interface(one.management, subnets, MANAGEMENT_TABLE, [], moving=False),
-            interface(one.vip, subnets, VIP_TABLE, vips, moving=pair),
-            *(
-                interface(port, subnets, VIP_TABLE + 1 + number, [], moving=False)
-                for number, port in enumerate(one.members.values())
-            ),
-        ]
-        names = (await self._plug(agent, {"interfaces": interfaces}))["interfaces"]
+        plugged = self._interfaces(one, all_standing, tree, subnets)
+        names = (await self._plug(agent, plugged))["interfaces"]
         place = self._place(one, all_standing, materials)
         broken = await self._configure(agent, tree, place, materials)
         text = ""
@@ -157,6 +227,27 @@ class Converger:
             )
         await agent.put("/1/keepalived", {"text": text})
         return broken
+
+    def _interfaces(
+        self,
+        one: Standing,
+        all_standing: Sequence[Standing],
+        tree: Tree,
+        subnets: Mapping[str, Mapping[str, Any]],
+    ) -> dict[str, Any]:
+        moving = len(all_standing) > 1
+        vips = [vip.address for vip in tree.vips]
+        others = (
+            interface(port, subnets, VIP_TABLE + 1 + number, [], moving=False)
+            for number, port in enumerate(one.members.values())
+        )
+        return {
+            "interfaces": [
+                interface(one.management, subnets, MANAGEMENT_TABLE, [], moving=False),
+                interface(one.vip, subnets, VIP_TABLE, vips, moving=moving),
+                *others,
+            ]
+        }
 
     async def _plug(self, agent: Agent, wanted: Mapping[str, Any]) -> Any:
         """A port that was attached just now may take a moment to be there."""
@@ -196,6 +287,7 @@ class Converger:
         blamed: dict[str, str] = {}
         running, status = await asyncio.gather(agent.get("/1/configuration"), agent.get("/1/status"))
         held = status["certificates"]
+        place = dataclasses.replace(place, most_connections=_most_connections(status))
         for _ in range(MOST_BLAMED):
             rendered = render(tree, place)
             try:
@@ -274,6 +366,23 @@ def interface(
         ],
         "table": table,
     }
+
+
+def _shape(tree: Tree) -> Any:
+    """What of a tree is not the amphorae's configuration alone."""
+    subnets = {member.subnet_id for pool in tree.pools for member in pool.members}
+    return (
+        roles_of(tree),
+        tree.vips,
+        tree.vip_security_groups,
+        frozenset(wanted_rules(tree)),
+        frozenset(subnets - {vip.subnet_id for vip in tree.vips}),
+    )
+
+
+def _most_connections(status: Mapping[str, Any]) -> int:
+    """How many an amphora's HAProxy can have: two descriptors each, and some for itself."""
+    return int(max(min((int(status.get("descriptors", 2_000_000)) - 200) // 2, 1_000_000), 100))
 
 
 def _words(complaint: str) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -14,13 +15,14 @@ from samovar.database import new_id, utcnow
 from ..operations import Operation, guard
 from ..tables import amphorae, statistics
 
-__all__ = ["Amphora", "amphora", "amphorae_of", "drop", "expected", "note"]
+__all__ = ["GOING", "Amphora", "amphora", "amphorae_of", "drop", "expected", "note", "restore"]
 
 GOING = "PENDING_DELETE"
 
 
 class Amphora(msgspec.Struct, frozen=True):
-    """One amphora as it is written down. `going`: it is to be replaced or removed."""
+    """One amphora as it is written down. `going`: it is to be replaced or removed. `vrrp_interface` is known
+    once it was brought into service."""
 
     id: str
     load_balancer_id: str | None
@@ -31,6 +33,7 @@ class Amphora(msgspec.Struct, frozen=True):
     vrrp_ip: str | None
     vrrp_port_id: str | None
     cert_expiration: datetime.datetime | None
+    vrrp_interface: str | None
     created_at: datetime.datetime
 
     @property
@@ -82,6 +85,18 @@ def expected(connection: Connection, operation: Operation, roles: tuple[str, ...
             )
     found = {one.role: one for one in amphorae_of(connection, operation.load_balancer_id) if not one.going}
     return [found[role] for role in roles]
+
+
+def restore(connection: Connection, operation: Operation, alive: Collection[str]) -> bool:
+    """After an operation that failed: what was to be replaced and is `alive` stays in service, and what was
+    to take its place goes. Returns whether any amphora is in service."""
+    guard(connection, operation)
+    present = amphorae_of(connection, operation.load_balancer_id)
+    back = {one.role: one for one in present if one.status == GOING and one.id in alive}
+    for one in present:
+        if one.status != "ALLOCATED" and one.role in back:
+            note(connection, one.id, status="ALLOCATED" if back[one.role] is one else GOING)
+    return bool(back) or any(one.status == "ALLOCATED" for one in present)
 
 
 def note(connection: Connection, amphora_id: str, **values: Any) -> None:

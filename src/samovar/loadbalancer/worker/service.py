@@ -10,6 +10,8 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
+from sqlalchemy import Connection
+
 from samovar.clients import Cloud, CloudError, CloudUnreachable, ServiceNotInCatalog
 from samovar.config import AmphoraSettings, Settings
 from samovar.database import Database, new_id
@@ -23,7 +25,7 @@ from ..tree import Tree, load_tree
 from .agent import AgentRefused, AgentUnreachable
 from .converge import Converger
 from .parts import Parts
-from .rows import Amphora, amphora, amphorae_of, note
+from .rows import GOING, Amphora, amphora, amphorae_of, note, restore
 from .surroundings import Lacking
 
 __all__ = ["Service"]
@@ -136,6 +138,7 @@ class Service:
                 *PASSING,
             ) as error:
                 self._parts.surroundings.forget()
+                self._converger.forget(operation.load_balancer_id)
                 passing = isinstance(error, PASSING) or (
                     isinstance(error, CloudError) and error.status >= 500
                 )
@@ -157,11 +160,23 @@ class Service:
 
     async def _failed(self, operation: Operation, reason: str) -> None:
         """A load balancer that carries traffic is not broken because a change of it failed."""
-        rows = await self._database.read(lambda c: amphorae_of(c, operation.load_balancer_id))
-        carries = any(row.status == "ALLOCATED" for row in rows) and operation.kind != operations.DELETE
-        status = "ACTIVE" if carries else "ERROR"
         log.error("load balancer %s: %s failed: %s", operation.load_balancer_id, operation.kind, reason)
-        await self._database.write(lambda c: operations.fail(c, operation, reason, status=status))
+        alive: set[str] = set()
+        for row in await self._rows(operation):
+            if row.status == GOING and row.vrrp_interface and not await self._is_lost(row):
+                alive.add(row.id)
+
+        def write(connection: Connection) -> None:
+            carries = operation.kind != operations.DELETE and restore(connection, operation, alive)
+            operations.fail(connection, operation, reason, status="ACTIVE" if carries else "ERROR")
+
+        await self._database.write(write)
+
+    async def _is_lost(self, row: Amphora) -> bool:
+        try:
+            return await self._parts.amphorae.lost(row)
+        except (CloudError, CloudUnreachable, ServiceNotInCatalog):
+            return False
 
     async def _tree(self, operation: Operation) -> Tree | None:
         return await self._database.read(lambda c: load_tree(c, operation.load_balancer_id))
@@ -188,7 +203,7 @@ class Service:
         wanted = [row for row in rows if operation.amphora_id in (None, row.id)]
         for row in sorted(wanted, key=lambda one: one.role != "BACKUP"):
             if row.created_at < operation.created_at and not row.going:
-                await self._database.write(lambda c, row=row: note(c, row.id, status="PENDING_DELETE"))  # type: ignore[misc]
+                await self._database.write(lambda c, row=row: note(c, row.id, status=GOING))  # type: ignore[misc]
                 tree = await self._tree(operation)
                 if tree is not None:
                     await self._converger.converge(operation, tree)
