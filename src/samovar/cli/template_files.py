@@ -52,6 +52,8 @@ class Package:
     def request(self, **options: Any) -> dict[str, Any]:
         """The body of the request; `options` that are None are left out."""
         body: dict[str, Any] = {"template": self.template, "files": self.files, "environment": {}}
+        if self.path.name.isprintable():
+            body["template_file"] = self.path.name
         if self.environment_files:
             body["environment_files"] = self.environment_files
         body.update((name, value) for name, value in options.items() if value is not None)

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Actions on a stack: suspend, resume, check, cancel."""
+"""Actions on a stack: suspend, resume, check, cancel, and our own: retry."""
 
 from __future__ import annotations
 
 from samovar.orchestration.engine.requests import act_on_stack, cancel_update
+from samovar.orchestration.engine.retrying import retry_stack
 from samovar.web import Api, BadRequest, Call, Reply
 
 from .desk import NULL, STACK, Desk
 from .stacks import Stacks
 
-ACTIONS = ("suspend", "resume", "check", "cancel_update", "cancel_without_rollback")
+ACTIONS = ("suspend", "resume", "check", "cancel_update", "cancel_without_rollback", "retry")
 
 
 class Actions:
@@ -40,6 +41,8 @@ class Actions:
         if action in ("suspend", "resume", "check"):
             verb = action.upper()
             _, operation = await write(lambda c: act_on_stack(c, stack.id, verb, request))
+        elif action == "retry":
+            _, operation = await write(lambda c: retry_stack(c, stack.id, request))
         else:
             rollback = action == "cancel_update"
             _, operation = await write(lambda c: cancel_update(c, stack.id, request, rollback=rollback))

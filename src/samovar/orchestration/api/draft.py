@@ -44,6 +44,7 @@ from .fetching import fetch_implementations, fetch_template
 from .values import truth, whole_number
 
 MAX_TAG = 80
+MAX_FILE_NAME = 255
 
 
 @dataclass(slots=True)
@@ -57,6 +58,7 @@ class Draft:
     parameters: Parameters
     identity: StackIdentity
     findings: Diagnostics = field(default_factory=Diagnostics)
+    file: str | None = None  # what the user calls the file of the template
 
     def place_of(self, path: Path) -> Place | None:
         """Where a value stands: that of a parameter in the environment file that gives it."""
@@ -65,9 +67,8 @@ class Draft:
         return self.template.places.of(path)
 
     def definition(self) -> Definition:
-        return Definition(
-            self.given, self.environment.as_dict(), self.files, self.parameters.hidden & self._set_names()
-        )
+        hidden = self.parameters.hidden & self._set_names()
+        return Definition(self.given, self.environment.as_dict(), self.files, hidden, file=self.file)
 
     def _set_names(self) -> set[str]:
         return {*self.environment.parameters, *self.environment.parameter_defaults}
@@ -108,7 +109,9 @@ class DraftReader:
             raise_errors(findings)
             raise BadRequest("The template cannot be read.", type="StackValidationFailed")
         environment = self._environment(body, template, files, findings)
-        return Draft(given, template, environment, files, Parameters({}), identity, findings)
+        draft = Draft(given, template, environment, files, Parameters({}), identity, findings)
+        draft.file = _file_name(body.get("template_file"))
+        return draft
 
     def _check(self, draft: Draft, values_needed: bool) -> Draft:
         """Complete a draft that was read. Raises TemplateError with all findings."""
@@ -296,3 +299,14 @@ def _tags(given: Any) -> list[str] | None:
                 f'The tag "{tag[:20]}…" is longer than {MAX_TAG} characters.', type="StackValidationFailed"
             )
     return tags
+
+
+def _file_name(given: Any) -> str | None:
+    """What the template's file is called, for excerpts. Raises BadRequest."""
+    if given is None:
+        return None
+    if not isinstance(given, str) or not 0 < len(given) <= MAX_FILE_NAME or not given.isprintable():
+        raise BadRequest(
+            f"template_file must be a name of at most {MAX_FILE_NAME} characters.", type="HTTPBadRequest"
+        )
+    return given

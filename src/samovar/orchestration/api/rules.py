@@ -61,6 +61,7 @@ DEFAULTS: Mapping[str, str] = {
     "actions:check": READER,
     "actions:cancel_update": MEMBER,
     "actions:cancel_without_rollback": MEMBER,
+    "actions:retry": MEMBER,
     "resource:index": READER,
     "resource:show": READER,
     "resource:metadata": READER_OR_STACK_USER,

@@ -32,6 +32,7 @@ from .software_deployments import SoftwareDeployments
 from .stacks import Stacks
 from .template_versions import TemplateVersions
 from .validate import Validate
+from .why import Why
 
 OTHER_VERSION = re.compile(r"/v(?!1(?:\.0)?(?:/|$))\d+(?:\.\d+)?(?:/|$)")
 
@@ -79,6 +80,7 @@ class Service:
         SoftwareConfigs(desk).routes(api)
         SoftwareDeployments(desk).routes(api)
         Snapshots(desk).routes(api)
+        Why(desk).routes(api)
         stacks.arn_routes(api)
         return api
 

@@ -13,6 +13,7 @@ from samovar.auth import PolicyDenied
 from samovar.database import new_id, utcnow
 from samovar.orchestration.engine.deferred import Deferred, delegate, store_deferred, withdraw
 from samovar.orchestration.engine.definitions import Definition, load_definition
+from samovar.orchestration.engine.event_bell import EVENTS_TOPIC
 from samovar.orchestration.engine.loaded import LoadedStack
 from samovar.orchestration.engine.requests import (
     OPERATIONS_TOPIC,
@@ -44,7 +45,7 @@ from .render import outputs_shown, stack_shown
 from .values import flag, truth
 
 LOOKUP_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-PARTS_BY_GET = ("resources", "events", "template", "actions", "environment", "files")
+PARTS_BY_GET = ("resources", "events", "template", "actions", "environment", "files", "why", "history")
 PARTS_BY_POST = ("resources", "events", "template", "actions")
 
 
@@ -136,6 +137,7 @@ class Stacks:
                 await withdraw(deferred, self.parts.cloud_for, self.parts.trustee)
             raise
         await self.parts.bus.ring(OPERATIONS_TOPIC, operation)
+        await self.parts.bus.announce(EVENTS_TOPIC, stack.root_id)
         links = self.desk.stack_links(call, stack)
         return Reply(201, {"stack": {"id": stack.id, "links": links}}, {"location": links[0]["href"]})
 
@@ -199,7 +201,14 @@ class Stacks:
 
     def request(self, call: Call, timeout_mins: int | None, **details: Any) -> Request:
         seconds = 60.0 * timeout_mins if timeout_mins else self.parts.settings.engine.stack_action_timeout
-        return Request(call.context.user_id, call.request_id, float(seconds), details=details)
+        return Request(
+            call.context.user_id,
+            call.request_id,
+            float(seconds),
+            user_name=call.context.user_name,
+            revisions=self.parts.settings.engine.max_revisions_per_stack,
+            details=details,
+        )
 
     def check_types(self, call: Call, draft: Draft) -> None:
         """Refuse types that the policy keeps for others. Raises Forbidden naming the type."""
@@ -285,6 +294,7 @@ class Stacks:
         merged = dict(body)
         if body.get("template") is None and not body.get("template_url"):
             merged["template"] = found.template
+            merged.setdefault("template_file", found.file)
         merged["files"] = {**found.files, **(body.get("files") or {})}
         cleared = body.get("clear_parameters") or []
         if not isinstance(cleared, list):
@@ -364,6 +374,7 @@ class Stacks:
 
     async def ring(self, stack_id: str, operation: str | None) -> None:
         await self.parts.bus.announce(SUPERSEDED_TOPIC, stack_id)
+        await self.parts.bus.announce(EVENTS_TOPIC, stack_id)
         if operation is not None:
             await self.parts.bus.ring(OPERATIONS_TOPIC, operation)
 

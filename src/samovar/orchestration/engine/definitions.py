@@ -30,6 +30,7 @@ class Definition:
     facade: dict[str, Any] | None = None  # of the resource in the parent that this stack implements
     id: str = field(default_factory=new_id)
     created_at: datetime.datetime = field(default_factory=utcnow)
+    file: str | None = None  # what the user calls the file of the template
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -63,6 +64,7 @@ def store_definition(connection: Connection, vault: Vault, stack_id: str, defini
             secrets=vault.seal(secret) if secret else None,
             files=digests,
             facade=definition.facade,
+            file=definition.file,
             created_at=definition.created_at,
         )
     )
@@ -87,7 +89,14 @@ def load_definition(connection: Connection, vault: Vault, identity: str) -> Defi
         for section, values in secret.items():
             environment[section] = {**environment.get(section, {}), **values}
     return Definition(
-        row["template"], environment, contents, hidden, row["facade"], row["id"], row["created_at"]
+        row["template"],
+        environment,
+        contents,
+        hidden,
+        row["facade"],
+        row["id"],
+        row["created_at"],
+        row["file"],
     )
 
 

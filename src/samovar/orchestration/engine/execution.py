@@ -25,14 +25,13 @@ from .actions import StackAction
 from .converge import Converge, Node
 from .deferred import CredentialsMissing, credentials_of, drop_deferred, load_deferred, withdraw
 from .definitions import EMPTY, Definition, drop_unused_definitions, load_definition
-from .events import (
-    resource_failed,
-    stack_completed,
-)
+from .event_bell import EventBell
+from .events import cut, resource_failed, stack_completed
 from .failures import StepFailed, Superseded, TimedOut
 from .parts import Parts
 from .pursuit import Pursuit
 from .requests import OPERATIONS_TOPIC, Request, enter_state, roll_back, save_stack
+from .revisions import list_revisions
 from .rows import COMPLETE, DONE, FAILED, SUPERSEDED, Operation, Resource, Stack
 from .scribe import LeaseLost, Scribe
 from .stack_run import StackRun
@@ -66,6 +65,7 @@ class Execution:
             max_events=parts.settings.engine.max_events_per_stack,
             on_superseded=self.superseded,
             on_lost=self._lost,
+            on_written=self._written,
         )
         self.stack: Stack
         self.operation: Operation
@@ -74,6 +74,7 @@ class Execution:
         self._pursuit: Pursuit[Any] | None = None
         self._superseding: asyncio.Task[None] | None = None
         self._lost_by: BaseException | None = None
+        self._bell: EventBell | None = None
 
     async def run(self) -> None:
         """Bring the operation to its end. Raises LeaseLost when another engine has it now."""
@@ -88,6 +89,8 @@ class Execution:
         finally:
             if self._superseding is not None:
                 self._superseding.cancel()
+            if self._bell is not None:
+                await self._bell.close()
 
     # News from outside
 
@@ -141,6 +144,11 @@ class Execution:
         if self._pursuit is not None and self._superseding is None:
             self.superseded()
 
+    def _written(self) -> None:
+        """Events may have been written: whoever watches the stack is told."""
+        if self._bell is not None:
+            self._bell.ring()
+
     def _lost(self, error: BaseException) -> None:
         self._lost_by = error
         if self._pursuit is not None:
@@ -166,6 +174,8 @@ class Execution:
 
         found = await self.parts.database.read(query)
         self.operation, self.stack, self._definition, self._deferred, rows = found
+        self.scribe.done.load(self.operation.done)
+        self._bell = EventBell(self.parts.bus, self.stack.root_id)
         return rows
 
     async def _path(self) -> list[str]:
@@ -273,6 +283,9 @@ class Execution:
         if gone and self.stack.owner_id is None and self.stack.operation_id == self.operation_id:
             await self._give_back_credentials()
         outcome: dict[str, str | None] = {"ring": None}
+        failures = self._run.failures if self._run is not None and failure is not None else []
+        if failure is not None and not failures:
+            failures = [{"resource": None, "action": action, "cause": {"kind": "Error", "text": failure}}]
 
         def end(connection: Connection) -> None:
             outcome["ring"] = None
@@ -286,7 +299,8 @@ class Execution:
                 .where(operations.c.id == self.operation_id)
                 .values(
                     status=status,
-                    status_reason=failure or "",
+                    status_reason=cut(failure or ""),
+                    failures=failures or None,
                     finished_at=utcnow(),
                     lease_owner=None,
                     lease_expires_at=None,
@@ -314,6 +328,8 @@ class Execution:
                     self.operation.requested_by,
                     self.operation.request_id,
                     timeout or self.parts.settings.engine.stack_action_timeout,
+                    user_name=self.operation.details.get("user", ""),
+                    revisions=self.parts.settings.engine.max_revisions_per_stack,
                 )
                 return roll_back(connection, stack, request)
             return None
@@ -333,7 +349,10 @@ class Execution:
                 stack.definition_id = self._rolled_back_to(connection, stack)
             stack.previous_definition_id = None
         save_stack(connection, stack)
-        drop_unused_definitions(connection, stack.id, [stack.definition_id, stack.previous_definition_id])
+        kept = [stack.definition_id, stack.previous_definition_id]
+        if stack.owner_id is None and action != "DELETE":
+            kept += [each.definition_id for each in list_revisions(connection, stack.id)]
+        drop_unused_definitions(connection, stack.id, kept)
         return None
 
     def _rolled_back_to(self, connection: Connection, stack: Stack) -> str:

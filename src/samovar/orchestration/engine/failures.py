@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from samovar.clients import CloudError, CloudUnreachable, ServiceNotInCatalog
 from samovar.orchestration.resources.behaviour import ResourceFailed
@@ -13,6 +14,7 @@ _FAILED = re.compile(r"^Resource [A-Z_]+ failed: ")
 _TOLD = re.compile(r"^(?P<kind>[A-Za-z][A-Za-z0-9]*): (?P<path>resources\.[^:]+): (?P<text>.*)$", re.DOTALL)
 
 
+MOST_WORDS = 2000
 _CLOUD_KINDS = {
     400: "BadRequest",
     401: "Unauthorized",
@@ -28,9 +30,10 @@ _CLOUD_KINDS = {
 class StepFailed(Exception):
     """An action on one resource failed; `str()` is the reason as the stack tells it."""
 
-    def __init__(self, kind: str, path: str, text: str) -> None:
+    def __init__(self, kind: str, path: str, text: str, cause: dict[str, Any] | None = None) -> None:
         super().__init__(f"{kind}: {path}: {text}")
         self.kind, self.path, self.text = kind, path, text
+        self.cause = cause or {"kind": kind, "text": text}
 
     @property
     def reason(self) -> str:
@@ -51,12 +54,48 @@ def step_failed(name: str, error: BaseException) -> StepFailed:
     if isinstance(error, StepFailed):
         return error
     if isinstance(error, CloudUnreachable):
-        return StepFailed("ServiceUnavailable", path, str(error))
-    if isinstance(error, ServiceNotInCatalog):
-        return StepFailed("ResourceTypeUnavailable", path, str(error))
+        kind, text = "ServiceUnavailable", str(error)
+    elif isinstance(error, ServiceNotInCatalog):
+        kind, text = "ResourceTypeUnavailable", str(error)
+    elif isinstance(error, TemplateError):
+        kind, text = error.type, error.message
+    else:
+        kind, text = _kind(error), str(error) or "no further details"
+    return StepFailed(kind, path, text, cause_of(error, kind, text))
+
+
+def aborted(reason: str) -> dict[str, Any]:
+    """The cause of a step that was broken off."""
+    return {"kind": "TimedOut" if reason == "Timed out" else "Aborted", "text": reason}
+
+
+def cause_of(error: BaseException, kind: str, text: str) -> dict[str, Any]:
+    """The facts of a failure, as they are kept: what the cloud said to which request, what a script wrote."""
+    cause: dict[str, Any] = {"kind": kind, "text": text[:MOST_WORDS]}
+    if isinstance(error, ResourceFailed) and error.evidence:
+        cause["evidence"] = error.evidence
     if isinstance(error, TemplateError):
-        return StepFailed(error.type, path, error.message)
-    return StepFailed(_kind(error), path, str(error) or "no further details")
+        found = error.diagnostics.errors[:5]
+        cause["findings"] = [
+            {"path": each.path, "message": each.message, "advice": each.advice} for each in found
+        ]
+    told: BaseException | None = error
+    while told is not None:
+        if isinstance(told, CloudError):
+            cause["cloud"] = {
+                "service": told.service,
+                "method": told.method,
+                "path": told.path,
+                "status": told.status,
+                "message": told.message[:MOST_WORDS],
+                "request_id": told.request_id,
+            }
+            break
+        if isinstance(told, CloudUnreachable):
+            cause["unreachable"] = str(told)[:MOST_WORDS]
+            break
+        told = told.__cause__
+    return cause
 
 
 def _kind(error: BaseException) -> str:
@@ -67,9 +106,11 @@ def _kind(error: BaseException) -> str:
     return type(error).__name__
 
 
-def nested_failed(name: str, child_reason: str) -> StepFailed:
+def nested_failed(name: str, child_reason: str, child_id: str = "") -> StepFailed:
     """The failure of a resource whose nested stack failed for `child_reason`: the leaf comes to the top."""
     told = _TOLD.match(_FAILED.sub("", child_reason))
     if told is None:
-        return StepFailed("ResourceFailure", f"resources.{name}", child_reason)
-    return StepFailed(told["kind"], f"resources.{name}.{told['path']}", told["text"])
+        kind, path, text = "ResourceFailure", f"resources.{name}", child_reason
+    else:
+        kind, path, text = told["kind"], f"resources.{name}.{told['path']}", told["text"]
+    return StepFailed(kind, path, text, {"kind": kind, "text": text[:MOST_WORDS], "nested": child_id})

@@ -169,7 +169,10 @@ class NestedSteps:
 
     def _request(self) -> Request:
         operation = self.run.operation
-        return Request(operation.requested_by, operation.request_id, deadline=operation.deadline_at)
+        user = operation.details.get("user", "")
+        return Request(
+            operation.requested_by, operation.request_id, deadline=operation.deadline_at, user_name=user
+        )
 
     async def _wait(self, row: Resource) -> None:
         await wait_for_child(self.run, row)
@@ -223,7 +226,7 @@ async def wait_for_child(run: StackRun, row: Resource) -> None:
             if child.status == COMPLETE:
                 row.waiting = None
                 return
-            raise nested_failed(row.name, child.status_reason)
+            raise nested_failed(row.name, child.status_reason, child.id)
         run.note_wait(row, f"the nested stack {child.name}")
         await run.pause(row, POLL_SECONDS)
 

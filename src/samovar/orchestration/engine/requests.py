@@ -19,11 +19,13 @@ from samovar.database import new_id, utcnow
 
 from .definitions import Definition, store_definition
 from .events import cut, insert_events, stack_cancelled, stack_event, stack_started
-from .rows import COMPLETE, FAILED, IN_PROGRESS, WAITING, Stack
+from .revisions import add_revision
+from .rows import COMPLETE, FAILED, IN_PROGRESS, OPEN, WAITING, Stack
 from .store import find_live_stack, lock_stack
 from .tables import operations, stack_tags, stacks
 from .vault import Vault
 
+KEPT_OPERATIONS = 50  # of one stack, besides open ones
 OPERATIONS_TOPIC = "orchestration.operations"
 SUPERSEDED_TOPIC = "orchestration.superseded"
 FINISHED_TOPIC = "orchestration.finished"
@@ -57,6 +59,8 @@ class Request:
     request_id: str = ""
     timeout_seconds: float = 3600.0
     deadline: datetime.datetime | None = None
+    user_name: str = ""
+    revisions: int = 10  # that a stack keeps
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -70,6 +74,13 @@ def add_operation(
     ).scalar_one()
     identity = new_id()
     connection.execute(
+        delete(operations).where(
+            operations.c.stack_id == stack.id,
+            operations.c.turn <= turn - KEPT_OPERATIONS,
+            operations.c.status.not_in(OPEN),
+        )
+    )
+    connection.execute(
         insert(operations).values(
             id=identity,
             stack_id=stack.id,
@@ -79,7 +90,9 @@ def add_operation(
             status=WAITING,
             status_reason="",
             definition_id=definition_id,
-            details=dict(request.details),
+            details={**request.details, "user": request.user_name},
+            done=None,
+            failures=None,
             requested_by=request.user_id,
             request_id=request.request_id,
             deadline_at=request.deadline or now + datetime.timedelta(seconds=request.timeout_seconds),
@@ -142,6 +155,8 @@ def create_stack(
     stack.live_name = stack.name
     stack.action, stack.status, stack.status_reason = action, IN_PROGRESS, stack_started(action)
     operation = add_operation(connection, stack, action, request, definition.id)
+    if stack.owner_id is None:
+        add_revision(connection, stack.id, definition.id, request.revisions)
     values = {column.name: getattr(stack, column.name) for column in stacks.columns}
     try:
         connection.execute(insert(stacks).values(values))
@@ -175,6 +190,8 @@ def update_stack(
         setattr(stack, name, value)
     stack.updated_at = utcnow()
     operation = add_operation(connection, stack, action, request, definition.id)
+    if stack.owner_id is None:
+        add_revision(connection, stack.id, definition.id, request.revisions)
     enter_state(connection, stack, action, IN_PROGRESS, stack_started(action))
     save_stack(connection, stack)
     _write_tags(connection, stack)

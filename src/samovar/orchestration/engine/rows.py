@@ -80,6 +80,8 @@ class Operation:
     status_reason: str
     definition_id: str | None
     details: dict[str, Any]
+    done: dict[str, Any] | None
+    failures: list[dict[str, Any]] | None
     requested_by: str
     request_id: str
     deadline_at: datetime.datetime
@@ -118,6 +120,7 @@ class Resource:
     replaces: str | None = None
     replaced_by: str | None = None
     waiting: dict[str, Any] | None = None
+    failure: dict[str, Any] | None = None
     created_at: datetime.datetime = field(default_factory=utcnow)
     updated_at: datetime.datetime | None = None
 

@@ -22,6 +22,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from samovar.database import Database, DatabaseUnavailable
 from samovar.database.leases import LeaseLost, guard
 
+from .achievements import Done
 from .events import insert_events, prune_events
 from .rows import Resource
 from .tables import operations, resources, stacks
@@ -49,13 +50,26 @@ _COLUMNS = (
     "replaces",
     "replaced_by",
     "waiting",
+    "failure",
     "updated_at",
 )
-_STATE_COLUMNS = ("action", "status", "status_reason", "operation_id", "physical_id", "waiting", "updated_at")
+_STATE_COLUMNS = (
+    "action",
+    "status",
+    "status_reason",
+    "operation_id",
+    "physical_id",
+    "waiting",
+    "failure",
+    "updated_at",
+)
 _update_whole = (
     update(resources)
     .where(resources.c.id == bindparam("row_id"))
     .values({name: bindparam(f"new_{name}") for name in _COLUMNS})
+)
+_update_done = (
+    update(operations).where(operations.c.id == bindparam("operation")).values(done=bindparam("new_done"))
 )
 _update_state = (
     update(resources)
@@ -103,11 +117,13 @@ class Scribe:
         max_events: int,
         on_superseded: Callable[[], None] = lambda: None,
         on_lost: Callable[[BaseException], None] = lambda _error: None,
+        on_written: Callable[[], None] = lambda: None,
     ) -> None:
         self._database, self._vault = database, vault
         self.stack_id, self.operation_id, self.epoch = stack_id, operation_id, epoch
         self._max_events = max_events
-        self._on_superseded, self._on_lost = on_superseded, on_lost
+        self._on_superseded, self._on_lost, self._on_written = on_superseded, on_lost, on_written
+        self.done = Done()
         self._batch: _Batch | None = None
         self._task: asyncio.Task[None] | None = None
         self._since_prune = 0
@@ -190,6 +206,8 @@ class Scribe:
                     self._on_lost(error)
                 else:
                     batch.done.set_result(None)
+                    if batch.events or batch.extras:
+                        self._on_written()
                     if newest != self.operation_id:
                         self._on_superseded()
         finally:
@@ -201,8 +219,12 @@ class Scribe:
         if prune:
             self._since_prune = 0
 
+        done = self.done.news()
+
         def apply(connection: Connection) -> str | None:
             guard(connection, operations, self.operation_id, self.epoch)
+            if done is not None:
+                connection.execute(_update_done, {"operation": self.operation_id, "new_done": done})
             if batch.inserts:
                 connection.execute(insert(resources), list(batch.inserts.values()))
             if batch.whole:

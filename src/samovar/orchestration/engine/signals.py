@@ -16,6 +16,7 @@ from sqlalchemy import Connection, RowMapping, update
 from samovar.database import utcnow
 from samovar.orchestration.resources.behaviour import ResourceFailed
 
+from .event_bell import EVENTS_TOPIC
 from .events import insert_events, resource_event
 from .hooks import clear_hook
 from .loaded import LoadedStack
@@ -101,6 +102,7 @@ async def take_signal(loaded: SignalledStack, row: Resource, details: Any) -> No
     event = resource_event(row, action="SIGNAL", status=row.status, reason=f"Signal: {reason}")
     await loaded.parts.database.write(lambda c: insert_events(c, [event]))
     await loaded.parts.bus.announce(SIGNALS_TOPIC, row.id)
+    await loaded.parts.bus.announce(EVENTS_TOPIC, loaded.stack.root_id)
 
 
 def _hook_of(details: Any) -> Any:

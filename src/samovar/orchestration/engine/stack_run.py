@@ -13,6 +13,7 @@ from samovar.database import utcnow
 from samovar.orchestration.resources.behaviour import Waiting
 
 from .definitions import Definition
+from .events import resource_event
 from .failures import TimedOut
 from .loaded import LoadedStack
 from .parts import Parts
@@ -26,6 +27,8 @@ FIRST_PAUSES = (0.05, 0.1, 0.2)
 LONGEST_PAUSE = 3.0
 GROWTH = 1.15
 SERVER_ERROR_TRIES = 4
+TROUBLE_TOLD_AFTER = 3  # tries: shorter trouble is no event
+MOST_FAILURES = 20
 
 
 class StackRun(LoadedStack):
@@ -48,12 +51,24 @@ class StackRun(LoadedStack):
         self.assert_held: Callable[[], None] = lambda: None
         self.unsupported_checks = False
         self.paused: set[str] = set()  # rows that wait for a hook
+        self.failures: list[dict[str, Any]] = []  # what is told of this operation when it has ended
         self._wakes: dict[str, asyncio.Event] = {}
         self._waiters: dict[str, asyncio.Task[Any]] = {}
 
     def read(self) -> None:
         """Read the template and order its resources; big ones take a while, so in a thread."""
         assert self.requirements is not None
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the time for this operation is over."""
+        return utcnow() >= self.operation.deadline_at
+
+    def note_failure(self, row: Resource, action: str, failure: dict[str, Any]) -> None:
+        """Remember what failed, for when the row is gone."""
+        if len(self.failures) < MOST_FAILURES:
+            told = {"resource": row.name, "type": row.type, "action": action, "physical_id": row.physical_id}
+            self.failures.append({**told, "cause": failure})
 
     async def keep(self, row: Resource) -> None:
         row.updated_at = utcnow()
@@ -120,7 +135,7 @@ class StackRun(LoadedStack):
             waiting = await self.persist(row, ask, service)
             if waiting is None:
                 break
-            self.note_wait(row, waiting.for_what)
+            self.note_wait(row, waiting.for_what, left=waiting.left, about=waiting.about)
             if tries < len(FIRST_PAUSES):
                 seconds = min(FIRST_PAUSES[tries], waiting.seconds)
             else:
@@ -132,16 +147,39 @@ class StackRun(LoadedStack):
             await self.pause(row, seconds)
         row.waiting = None
 
-    def note_wait(self, row: Resource, for_what: str) -> None:
-        """Make a wait visible: for what, since when, until when."""
-        if row.waiting is not None and row.waiting["for"] == for_what:
+    def note_wait(
+        self, row: Resource, for_what: str, *, left: float | None = None, about: str = "", cloud: str = ""
+    ) -> None:
+        """Make a wait visible: for what, since when, until when.
+
+        `left`: it is given up after so many seconds, when the stack's time is not over before; `about`:
+        another wait about the same thing goes on; `cloud`: the service whose trouble it is.
+        """
+        before, now = row.waiting, utcnow()
+        if before is not None and before["for"] == for_what:
             return
+        same = before is not None and bool(about) and before.get("about") == about
+        until = self.operation.deadline_at
+        if left is not None:
+            until = min(until, now + datetime.timedelta(seconds=max(left, 0.0)))
         row.waiting = {
             "for": for_what,
-            "since": _second(utcnow()),
-            "until": _second(self.operation.deadline_at),
+            "since": before["since"] if before is not None and same else second(now),
+            "until": before["until"] if before is not None and same and not cloud else second(until),
         }
+        if about:
+            row.waiting["about"] = about
+        if cloud:
+            row.waiting["service"] = cloud
         self.scribe.save_state(row)
+
+    def _tell_of_trouble(self, row: Resource) -> None:
+        """One event of a wait for a service that lasts."""
+        if row.waiting is None:
+            return
+        wait = row.waiting
+        told = f"waiting for {wait['for']} since {wait['since']}, gives up at {wait['until']}"
+        self.scribe.event(resource_event(row, reason=told))
 
     async def persist(
         self,
@@ -155,26 +193,40 @@ class StackRun(LoadedStack):
 
         `ambiguous`: the request makes something, so one whose fate is not known is not repeated here.
         """
-        tries = 0
+        tries, left = 0, None
         while True:
             try:
                 async with self.parts.limits.slot(service):
                     self.assert_held()
-                    return await ask()
+                    answer = await ask()
+                if tries:
+                    row.waiting = None
+                    self.scribe.save_state(row)
+                return answer
             except CloudUnreachable as error:
                 if ambiguous:
                     raise
-                trouble = f"the {service or 'cloud'} service to answer ({error})"
+                name = service or "cloud"
+                trouble = f"the {name} service to answer ({error})"
             except CloudError as error:
                 if not error.transient or (error.status == 500 and tries >= SERVER_ERROR_TRIES - 1):
                     raise
                 if ambiguous and error.status != 429 and error.status != 503:
                     raise
-                trouble = f"the {error.service} service to recover (HTTP {error.status}: {error.message})"
+                name = error.service
+                trouble = f"the {name} service to recover (HTTP {error.status}: {error.message})"
+                if error.status == 500:
+                    left = sum(_trouble_pause(later) for later in range(tries + 1, SERVER_ERROR_TRIES))
             tries += 1
-            self.note_wait(row, trouble)
-            await self.pause(row, min(30.0, 0.25 * 2 ** min(tries, 7)))
+            self.note_wait(row, trouble, left=left, about=f"service {name}", cloud=name)
+            if tries == TROUBLE_TOLD_AFTER:
+                self._tell_of_trouble(row)
+            await self.pause(row, _trouble_pause(tries))
 
 
-def _second(moment: datetime.datetime) -> str:
+def _trouble_pause(tries: int) -> float:
+    return min(30.0, 0.25 * 2.0 ** min(tries, 7))
+
+
+def second(moment: datetime.datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

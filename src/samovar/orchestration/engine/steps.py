@@ -15,14 +15,16 @@ from samovar.clients import CloudError, CloudUnreachable
 from samovar.database import utcnow
 from samovar.orchestration.resources.behaviour import Changes, ResourceGone, ResourceInError
 
+from .achievements import CREATED, DELETED, REPLACED, UPDATED
 from .context import Context
 from .events import STATE_CHANGED, cut, resource_event
-from .failures import StepFailed, TimedOut, step_failed
+from .failures import StepFailed, TimedOut, aborted, step_failed
+from .groups import GROUPS
 from .hooks import pause_at_hook
 from .pursuit import Fatal
 from .rows import COMPLETE, FAILED, IN_PROGRESS, Resource
 from .scribe import LeaseLost
-from .stack_run import StackRun
+from .stack_run import StackRun, second
 from .wanted import Wanted
 
 CREATE_TRIES = 5
@@ -101,7 +103,9 @@ class Steps:
                 tries += 1
                 if not unknown or (isinstance(error, CloudError) and tries >= CREATE_TRIES):
                     raise
-                self.run.note_wait(row, f"the {service or 'cloud'} service to answer ({error})")
+                name = service or "cloud"
+                told = f"the {name} service to answer ({error})"
+                self.run.note_wait(row, told, about=f"service {name}", cloud=name)
                 await self.run.pause(row, min(30.0, 0.25 * 2 ** min(tries, 7)))
                 row.physical_id = await self.run.persist(row, lambda: behaviour.find(context), service)
         self.scribe.save_state(row)
@@ -161,8 +165,9 @@ class Steps:
             self.scribe.event(
                 resource_event(row, action=action, status=FAILED, reason=told or failure.reason)
             )
+            self.run.note_failure(row, action, {**failure.cause, "at": second(utcnow())})
         else:
-            self.fail(row, action, failure.reason)
+            self.fail(row, action, failure.reason, failure.cause)
         await self.scribe.flush()
         raise failure
 
@@ -182,6 +187,8 @@ class Steps:
             await self._delete_object(row, uncertain, snapshot=policy == "Snapshot" and not failed)
             await self._delete_user(row)
         row.status, row.status_reason, row.waiting = COMPLETE, STATE_CHANGED, None
+        if self.run.current.get(row.name) is row:
+            self.scribe.done.note(DELETED, row.name)
         self.scribe.event(resource_event(row))
         if self.run.operation.action == "DELETE":
             await pause_at_hook(self.run, row, "post-delete")
@@ -252,24 +259,26 @@ class Steps:
         try:
             await work()
         except asyncio.CancelledError:
-            if self.run.abort_reason is not None:
-                self.fail(row, action, f"{action} aborted ({self.run.abort_reason})")
+            reason = self.run.abort_reason or ("Timed out" if self.run.out_of_time else None)
+            if reason is not None:
+                self.fail(row, action, f"{action} aborted ({reason})", aborted(reason))
             raise
         except (LeaseLost, Fatal) as error:
             raise Fatal(error) from error
         except TimedOut:
-            self.fail(row, action, f"{action} aborted (Timed out)")
+            self.fail(row, action, f"{action} aborted (Timed out)", aborted("Timed out"))
             raise
         except Exception as error:
             failure = step_failed(row.name, error)
-            self.fail(row, action, failure.reason)
+            self.fail(row, action, failure.reason, failure.cause)
             await self.scribe.flush()
             raise failure from error
 
     async def begin(self, row: Resource, action: str, *, announce: bool = True) -> None:
         """Make the intent durable."""
         row.action, row.status, row.status_reason = action, IN_PROGRESS, STATE_CHANGED
-        row.operation_id, row.updated_at, row.waiting = self.run.operation.id, utcnow(), None
+        row.operation_id, row.updated_at = self.run.operation.id, utcnow()
+        row.waiting, row.failure = None, None
         done = self.scribe.save(row)
         if announce:
             self.scribe.event(resource_event(row))
@@ -289,16 +298,29 @@ class Steps:
     def end(self, row: Resource, action: str, reason: str = STATE_CHANGED, *, whole: bool = False) -> None:
         """Record that the action is complete; whoever runs the graph goes on in the same commit."""
         row.action, row.status, row.status_reason = action, COMPLETE, reason
-        row.updated_at, row.waiting = utcnow(), None
+        row.updated_at, row.waiting, row.failure = utcnow(), None, None
+        self._achieved(row, action)
         if whole:
             self.scribe.save(row)
         else:
             self.scribe.save_state(row)
         self.scribe.event(resource_event(row))
 
-    def fail(self, row: Resource, action: str, reason: str) -> None:
+    def _achieved(self, row: Resource, action: str) -> None:
+        """Count it for the history; what a nested stack achieved is counted there."""
+        nested = "template" in row.definition or row.definition.get("implementation") in GROUPS
+        if action == "CREATE":
+            self.scribe.done.note(REPLACED if row.replaces else CREATED, row.name)
+        elif action == "UPDATE" and not nested and row.type not in GROUPS:
+            self.scribe.done.note(UPDATED, row.name)
+
+    def fail(self, row: Resource, action: str, reason: str, cause: dict[str, Any]) -> None:
+        failure = {**cause, "at": second(utcnow())}
+        if row.waiting is not None:
+            failure["waited"] = row.waiting
         row.action, row.status, row.status_reason = action, FAILED, cut(reason)
-        row.updated_at, row.waiting = utcnow(), None
+        row.updated_at, row.waiting, row.failure = utcnow(), None, failure
+        self.run.note_failure(row, action, failure)
         if row.id not in self.run.rows:
             return
         self.scribe.save(row)

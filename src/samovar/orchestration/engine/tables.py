@@ -71,8 +71,19 @@ definitions = Table(
     Column("secrets", LongText, nullable=True),
     Column("files", Json, nullable=False),
     Column("facade", Json, nullable=True),
+    Column("file", String(255), nullable=True),
     Column("created_at", Timestamp, nullable=False),
     Index("ix_orchestration_definitions_stack_id", "stack_id"),
+)
+
+# The newest definitions of a root stack, numbered.
+revisions = Table(
+    "orchestration_revisions",
+    metadata,
+    Column("stack_id", String(36), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("definition_id", String(36), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
 )
 
 files = Table(
@@ -95,6 +106,8 @@ operations = Table(
     Column("status_reason", Text, nullable=False),
     Column("definition_id", String(36), nullable=True),
     Column("details", Json, nullable=False),
+    Column("done", Json, nullable=True),
+    Column("failures", Json, nullable=True),
     Column("requested_by", String(64), nullable=False),
     Column("request_id", String(64), nullable=False),
     Column("deadline_at", Timestamp, nullable=False),
@@ -130,6 +143,7 @@ resources = Table(
     Column("replaces", String(36), nullable=True),
     Column("replaced_by", String(36), nullable=True),
     Column("waiting", Json, nullable=True),
+    Column("failure", Json, nullable=True),
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=True),
     Index("ix_orchestration_resources_name", "stack_id", "name"),

@@ -23,23 +23,33 @@ from samovar.orchestration.resources.schema import Reference, ResourceType
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An action goes on. `for_what` completes "waiting for …"; ask again after `seconds`."""
+    """An action goes on. `for_what` completes "waiting for …"; ask again after `seconds`.
+
+    `left`: the resource itself gives up after that many seconds. `about`: waits that are about the same
+    thing are one wait, however its words change.
+    """
 
     for_what: str
     seconds: float = 0.5
+    left: float | None = None
+    about: str = ""
 
 
 class ResourceFailed(Exception):
     """The action on the resource failed; the text is one sentence for the user.
 
-    `kind` is the name of the failure that the API's reason begins with, as the field's clients know it.
+    `kind` is the name of the failure that the API's reason begins with, as the field's clients know it;
+    `evidence` are texts that show how it came to it (what a script wrote), by name.
     """
 
     kind = "ResourceFailure"
     in_error = False
 
-    def __init__(self, message: str, *, kind: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, kind: str | None = None, evidence: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
+        self.evidence = dict(evidence or {})
         if kind is not None:
             self.kind = kind
 

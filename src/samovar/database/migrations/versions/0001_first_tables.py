@@ -807,6 +807,7 @@ def upgrade() -> None:
         ),
         sa.Column("files", Json(), nullable=False),
         sa.Column("facade", Json(), nullable=True),
+        sa.Column("file", sa.String(length=255), nullable=True),
         sa.Column("created_at", Timestamp(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orchestration_definitions")),
     )
@@ -868,6 +869,8 @@ def upgrade() -> None:
         sa.Column("status_reason", sa.Text(), nullable=False),
         sa.Column("definition_id", sa.String(length=36), nullable=True),
         sa.Column("details", Json(), nullable=False),
+        sa.Column("done", Json(), nullable=True),
+        sa.Column("failures", Json(), nullable=True),
         sa.Column("requested_by", sa.String(length=64), nullable=False),
         sa.Column("request_id", sa.String(length=64), nullable=False),
         sa.Column("deadline_at", Timestamp(), nullable=False),
@@ -910,6 +913,7 @@ def upgrade() -> None:
         sa.Column("replaces", sa.String(length=36), nullable=True),
         sa.Column("replaced_by", sa.String(length=36), nullable=True),
         sa.Column("waiting", Json(), nullable=True),
+        sa.Column("failure", Json(), nullable=True),
         sa.Column("created_at", Timestamp(), nullable=False),
         sa.Column("updated_at", Timestamp(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orchestration_resources")),
@@ -918,6 +922,14 @@ def upgrade() -> None:
         batch_op.create_index("ix_orchestration_resources_name", ["stack_id", "name"], unique=False)
         batch_op.create_index("ix_orchestration_resources_physical_id", ["physical_id"], unique=False)
 
+    op.create_table(
+        "orchestration_revisions",
+        sa.Column("stack_id", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("definition_id", sa.String(length=36), nullable=False),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.PrimaryKeyConstraint("stack_id", "number", name=op.f("pk_orchestration_revisions")),
+    )
     op.create_table(
         "orchestration_snapshots",
         sa.Column("id", sa.String(length=36), nullable=False),

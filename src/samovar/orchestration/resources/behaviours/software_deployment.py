@@ -37,6 +37,7 @@ DERIVED, AWAITING, SIGNAL = "derived_config", "awaiting", "signal"
 NO_SIGNAL = "NO_SIGNAL"
 DEPLOYMENTS = "/software_deployments"
 POLL_SECONDS = 2.0
+MOST_WRITTEN = 4000
 
 
 class SoftwareDeployment(Behaviour):
@@ -205,7 +206,7 @@ class SoftwareDeployment(Behaviour):
                 )
             shown = await self._conclude(context, json.loads(said))
         if shown["status"] == "FAILED" and shown["action"] == action:
-            raise ResourceFailed(shown["status_reason"], kind="Error")
+            raise ResourceFailed(shown["status_reason"], kind="Error", evidence=_wrote(shown))
         if action == "DELETE":
             await self._remove(context)
         return None
@@ -315,6 +316,13 @@ class SoftwareDeployment(Behaviour):
     @staticmethod
     async def _request(context: ResourceContext, method: str, path: str, body: Body | None = None) -> Any:
         return (await context.cloud.request("orchestration", method, path, json=body)).body
+
+
+def _wrote(shown: Body) -> dict[str, str]:
+    """The ends of what the script wrote."""
+    values = shown.get("output_values") or {}
+    found = {name: str(values.get(f"deploy_{name}") or "") for name in ("stderr", "stdout")}
+    return {name: text[-MOST_WRITTEN:] for name, text in found.items() if text.strip()}
 
 
 class StructuredDeployment(SoftwareDeployment):

@@ -164,7 +164,8 @@ class WaitCondition(Behaviour):
         if left <= 0:
             reasons = ";".join(str(each.get("reason")) for each in received.values())
             raise WaitConditionTimeout(f"{so_far} - {reasons}" if reasons else so_far)
-        return Waiting(f"signals, {so_far}, {left:.0f} seconds left", min(1.0, max(left, 0.05)))
+        pause = min(1.0, max(left, 0.05))
+        return Waiting(f"signals, {so_far}", pause, left=left, about="signals")
 
     async def delete(self, context: ResourceContext) -> None:
         await context.clear_metadata_of(str(context.properties.get(self.handle)))
