@@ -12,7 +12,7 @@ import gc
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from samovar import __version__
@@ -128,11 +128,28 @@ def parser() -> argparse.ArgumentParser:
         "--leave-addresses", action="store_true", help="leave keepalived alone: something else moves them"
     )
 
+    _explaining(command)
+
     database = command("db", "look after the database")
     database.add_argument("action", choices=["upgrade", "version"])
     database.add_argument("revision", nargs="?", default="head", metavar="REVISION")
     _files(database)
     return top
+
+
+def _explaining(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    why = command("why", "why a stack failed, or what it waits for")
+    why.add_argument("stack", metavar="STACK")
+    why.add_argument("resource", nargs="?", metavar="RESOURCE", help="only this resource, by name or path")
+    why.add_argument("-o", "--output", choices=["text", "json"], default="text", help="default: text")
+    why.epilog = "Exit status: 0, the stack is well; 2, it waits; 1, it failed."
+    retry = command("retry", "do again what failed of a stack, with the same template")
+    retry.add_argument("stack", metavar="STACK")
+    retry.add_argument("--detach", action="store_true", help="do not wait for the stack")
+    for each in (why, retry):
+        each.add_argument(
+            "--os-cloud", metavar="NAME", help="a cloud of clouds.yaml (default: the one that runs here)"
+        )
 
 
 def _files(command: argparse.ArgumentParser) -> None:

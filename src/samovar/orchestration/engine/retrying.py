@@ -12,7 +12,7 @@ from samovar.database import utcnow
 from .events import stack_started
 from .requests import ActionNotAllowed, Request, StackGone, add_operation, enter_state, save_stack
 from .rows import COMPLETE, FAILED, IN_PROGRESS, Operation, Stack
-from .store import get_stack
+from .store import lock_stack
 from .tables import definitions, operations
 
 PURSUED = ("CREATE", "UPDATE", "ADOPT", "RESTORE")
@@ -24,7 +24,7 @@ def retry_stack(connection: Connection, stack_id: str, request: Request) -> tupl
 
     After a rollback it is the change that was rolled back.
     """
-    stack = get_stack(connection, stack_id)
+    stack = lock_stack(connection, stack_id)
     if stack is None or stack.deleted_at is not None:
         raise StackGone(stack_id)
     state = f"{stack.action}_{stack.status}"

@@ -26,7 +26,7 @@ def waits_of(facts: Facts) -> list[Wait]:
             found.append(wait)
             continue
         for row in level.rows:
-            if row.status == IN_PROGRESS or (row.waiting is not None and row.action == "INIT"):
+            if row.status == IN_PROGRESS or row.waiting is not None:
                 child = level.below.get(row.physical_id or "")
                 if child is None or child.stack.status != IN_PROGRESS:
                     found.append(_of_row(level, row))

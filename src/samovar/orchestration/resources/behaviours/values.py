@@ -157,7 +157,7 @@ class TestResource(Behaviour):
             seconds = by_action.get(action.lower()) or values.get("wait_secs") or 0
             left = float(context.data.get("begun", "0")) + float(seconds) - time.time()
             if left > 0:
-                return Waiting(f"{left:.0f} more seconds to pass", min(left, 1.0))
+                return Waiting(f"its {float(seconds):g} seconds to pass", min(left, 1.0))
         if action in ("CREATE", "UPDATE") and values.get("fail"):
             raise ResourceFailed(f"Test Resource failed {context.name}", kind="ValueError")
         return None

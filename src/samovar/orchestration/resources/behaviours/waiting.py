@@ -221,7 +221,7 @@ class Delay(Behaviour):
             return None
         left = float(until) - time.time()
         if left > 0:
-            return Waiting(f"{left:.0f} more seconds to pass", min(left, 1.0))
+            return Waiting("its delay to be over", min(left, 1.0))
         await context.set_data(_UNTIL, None)
         return None
 
