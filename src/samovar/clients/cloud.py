@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -55,6 +55,7 @@ class Cloud:
         self.transport = transport
         self.region_name = region_name
         self.interface = interface
+        self.permit: Callable[[], None] = lambda: None  # called before each request; may raise to forbid it
         self._token: str | None = None
         self._body: dict[str, Any] = {}
         self._renewing = asyncio.Lock()
@@ -153,6 +154,7 @@ class Cloud:
     ) -> RawAnswer:
         attempts = 3 if method in ("GET", "HEAD") else 1
         for attempt in range(1, attempts + 1):
+            self.permit()
             try:
                 return await self.transport.send(method, url, headers, body, timeout)
             except CloudUnreachable:

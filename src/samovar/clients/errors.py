@@ -42,7 +42,14 @@ class CloudError(Exception):
 
 
 class CloudUnreachable(ConnectionError):
-    """The service did not answer; nothing is known of what it did with the request."""
+    """The service did not answer; nothing is known of what it did with the request.
+
+    `sent` is False when the request surely never reached it: the connection was refused.
+    """
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 class ServiceNotInCatalog(LookupError):

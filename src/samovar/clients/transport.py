@@ -135,7 +135,8 @@ class Http:
                 return RawAnswer(response.status, answered, payload)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             reason = str(error) or type(error).__name__
-            raise CloudUnreachable(f"{method} {url}: {reason}") from error
+            sent = not isinstance(error, aiohttp.ClientConnectorError)
+            raise CloudUnreachable(f"{method} {url}: {reason}", sent=sent) from error
 
     async def close(self) -> None:
         if self._session is not None:

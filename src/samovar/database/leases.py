@@ -10,9 +10,23 @@ its lease finds a higher epoch and can change nothing (a fencing token). Time is
 from __future__ import annotations
 
 import datetime
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, String, Table, or_, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    Select,
+    String,
+    Table,
+    Update,
+    bindparam,
+    or_,
+    select,
+    update,
+)
 
 from .clock import now as present
 from .tables import Timestamp
@@ -31,6 +45,38 @@ def lease_columns() -> list[Column[Any]]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """What is asked of one table again and again, put together once."""
+
+    claim: Update
+    epoch: Select[Any]
+    renew: Update
+    release: Update
+    guard: Select[Any]
+
+
+@cache
+def _statements(table: Table) -> _Statements:
+    columns = table.c
+    row: Any = bindparam("row")
+    held: Any = bindparam("held")
+    until: Any = bindparam("until")
+    mine = update(table).where(columns.id == row, columns.lease_epoch == held)
+    free = or_(columns.lease_owner.is_(None), columns.lease_expires_at <= bindparam("moment"))
+    claim = update(table).where(columns.id == row, free)
+    epoch = select(columns.lease_epoch).where(columns.id == row)
+    return _Statements(
+        claim=claim.values(
+            lease_owner=bindparam("new_owner"), lease_epoch=columns.lease_epoch + 1, lease_expires_at=until
+        ),
+        epoch=epoch,
+        renew=mine.where(columns.lease_owner.is_not(None)).values(lease_expires_at=until),
+        release=mine.values(lease_owner=None, lease_expires_at=None),
+        guard=epoch.with_for_update(),
+    )
+
+
 def claim(
     connection: Connection,
     table: Table,
@@ -41,20 +87,14 @@ def claim(
 ) -> int | None:
     """Take the row for `ttl` seconds; return the new epoch, or None while another holds it."""
     moment = now or present(connection)
-    columns = table.c
-    free = or_(columns.lease_owner.is_(None), columns.lease_expires_at <= moment)
+    until = moment + datetime.timedelta(seconds=ttl)
+    words = _statements(table)
     taken = connection.execute(
-        update(table)
-        .where(columns.id == row_id, free)
-        .values(
-            lease_owner=owner,
-            lease_epoch=columns.lease_epoch + 1,
-            lease_expires_at=moment + datetime.timedelta(seconds=ttl),
-        )
+        words.claim, {"row": row_id, "moment": moment, "new_owner": owner, "until": until}
     )
     if taken.rowcount != 1:
         return None
-    epoch: int = connection.execute(select(columns.lease_epoch).where(columns.id == row_id)).scalar_one()
+    epoch: int = connection.execute(words.epoch, {"row": row_id}).scalar_one()
     return epoch
 
 
@@ -68,29 +108,18 @@ def renew(
 ) -> None:
     """Hold the row for another `ttl` seconds from now. Raises LeaseLost."""
     expires = (now or present(connection)) + datetime.timedelta(seconds=ttl)
-    kept = connection.execute(
-        update(table)
-        .where(table.c.id == row_id, table.c.lease_epoch == epoch)
-        .where(table.c.lease_owner.is_not(None))
-        .values(lease_expires_at=expires)
-    )
+    kept = connection.execute(_statements(table).renew, {"row": row_id, "held": epoch, "until": expires})
     if kept.rowcount != 1:
         raise LeaseLost(f"{table.name} {row_id} is no longer held under epoch {epoch}")
 
 
 def release(connection: Connection, table: Table, row_id: str, epoch: int) -> None:
     """Give the row back; harmless when it is already another's."""
-    connection.execute(
-        update(table)
-        .where(table.c.id == row_id, table.c.lease_epoch == epoch)
-        .values(lease_owner=None, lease_expires_at=None)
-    )
+    connection.execute(_statements(table).release, {"row": row_id, "held": epoch})
 
 
 def guard(connection: Connection, table: Table, row_id: str, epoch: int) -> None:
     """Raise LeaseLost unless `epoch` is still the newest; call it first in each fenced change."""
-    current = connection.execute(
-        select(table.c.lease_epoch).where(table.c.id == row_id).with_for_update()
-    ).scalar()
+    current = connection.execute(_statements(table).guard, {"row": row_id}).scalar()
     if current != epoch:
         raise LeaseLost(f"{table.name} {row_id} moved on to epoch {current}; ours was {epoch}")

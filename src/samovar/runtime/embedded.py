@@ -168,6 +168,7 @@ class Embedded:
             cfn_endpoint=f"{self.origin}/heat-api-cfn",
             auth_url=f"{self.origin}/identity/v3",
             inside_origin=INSIDE if self._whole else "",
+            settle_seconds=0.0 if self._whole else 10.0,  # one process: what was under way dies with it
             sandbox=self._sandbox,
         )
         if "cloudformation-api" in self.wanted:

@@ -15,6 +15,9 @@ from .rows import COMPLETE, FAILED, IN_PROGRESS, Resource
 from .stack_run import StackRun
 from .steps import Steps
 
+TEMPLATE_CHECKED = frozenset(
+    {"SUSPEND", "RESUME", "CHECK"}
+)  # these fail for what the template has and was never made
 RESUMABLE = frozenset({("SUSPEND", COMPLETE), ("RESUME", FAILED), ("RESUME", COMPLETE)})
 
 
@@ -25,6 +28,10 @@ class StackAction:
         self.run, self.action, self.details = run, action, details
         self.steps = Steps(run)
         self._rows = {row.id: row for row in run.current.values() if not row.never_made}
+        self._missing: dict[str, str] = {}  # node -> name of a resource that was never made
+        if action in TEMPLATE_CHECKED:
+            there = {row.name for row in self._rows.values()}
+            self._missing = {f"no row of {name}": name for name in run.scope.enabled if name not in there}
 
     def graph(self) -> Graph[str]:
         graph: Graph[str] = Graph()
@@ -36,9 +43,17 @@ class StackAction:
                     graph.add(other, [row.id])
             else:
                 graph.add(row.id, needed)
+        for node in self._missing:
+            graph.add(node)
         return graph
 
     def begin(self, row_id: str) -> Coroutine[Any, Any, None] | None:
+        if row_id in self._missing:
+            name = self._missing[row_id]
+            told = (
+                f"There is nothing to {self.action.lower()}: it was never made. Update the stack to make it."
+            )
+            raise StepFailed("ResourceFailure", f"resources.{name}", told)
         row = self._rows[row_id]
         done = row.operation_id == self.run.operation.id and row.action == self.action
         if done and row.status == COMPLETE:

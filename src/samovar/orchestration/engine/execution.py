@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,18 +20,26 @@ from samovar.database import utcnow
 from samovar.graph import CycleError, Graph
 from samovar.orchestration.templates.errors import TemplateError
 
-from .actions import StackAction
+from .actions import TEMPLATE_CHECKED, StackAction
 from .converge import Converge, Node
 from .deferred import CredentialsMissing, credentials_of, drop_deferred, load_deferred, withdraw
 from .definitions import EMPTY, Definition, drop_unused_definitions, load_definition
 from .event_bell import EventBell
-from .events import cut, resource_failed, stack_completed
-from .failures import StepFailed, Superseded, TimedOut
+from .events import cut, insert_events, resource_event, resource_failed, stack_completed
+from .failures import StepFailed, Superseded, TimedOut, aborted
 from .parts import Parts
 from .pursuit import Pursuit
-from .requests import OPERATIONS_TOPIC, Request, enter_state, roll_back, save_stack
+from .requests import (
+    OPERATIONS_TOPIC,
+    SUPERSEDED_TOPIC,
+    Request,
+    cancel_update,
+    enter_state,
+    roll_back,
+    save_stack,
+)
 from .revisions import list_revisions
-from .rows import COMPLETE, DONE, FAILED, SUPERSEDED, Operation, Resource, Stack
+from .rows import COMPLETE, DONE, FAILED, IN_PROGRESS, SUPERSEDED, Operation, Resource, Stack
 from .scribe import LeaseLost, Scribe
 from .stack_run import StackRun
 from .store import get_operation, get_stack, list_resources, lock_stack
@@ -42,7 +49,7 @@ log = logging.getLogger(__name__)
 CONVERGING = frozenset({"CREATE", "UPDATE", "ROLLBACK", "ADOPT", "RESTORE"})
 ROLLED_BACK = frozenset({"CREATE", "UPDATE", "ADOPT", "RESTORE"})
 GRACE_SECONDS = 60.0
-ABORTED = "user triggered cancel"
+ABORTED, TIMED_OUT = "user triggered cancel", "Timed out"
 
 
 class Execution:
@@ -52,7 +59,7 @@ class Execution:
         self, parts: Parts, operation_id: str, stack_id: str, epoch: int, lease_until: float
     ) -> None:
         self.parts = parts
-        self.lease_until = lease_until  # by time.monotonic(); moved on with each renewal
+        self.lease_until = lease_until  # by the loop's clock; moved on with each renewal
         self.operation_id, self.stack_id, self.epoch = operation_id, stack_id, epoch
         self.ending = False  # the last write is under way: the lease goes with it
         self.finished = False
@@ -99,7 +106,7 @@ class Execution:
 
         The database is fenced by the epoch; a cloud is not, so an engine that was frozen looks at the clock.
         """
-        if time.monotonic() > self.lease_until:
+        if asyncio.get_running_loop().time() > self.lease_until:
             raise LeaseLost(f"the lease of operation {self.operation_id} was not renewed in time")
 
     def superseded(self) -> None:
@@ -195,15 +202,18 @@ class Execution:
         if self._deferred is None:
             return None
         try:
-            return self.parts.cloud_for(credentials_of(self._deferred, self.parts.trustee))
+            cloud = self.parts.cloud_for(credentials_of(self._deferred, self.parts.trustee))
         except CredentialsMissing as error:
             log.warning("stack %s: %s", self.stack.name, error)
             return None
+        cloud.permit = self.assert_held
+        return cloud
 
     async def _work(self, rows: list[Resource]) -> str | None:
         """Walk the graph; return the reason of the failure, or None when all went well."""
         action = self.operation.action
         if action == "CANCEL":
+            await self._cancel_nested(rows)
             return None
         definition = self._definition or Definition(dict(EMPTY))
         self._run = run = StackRun(
@@ -219,28 +229,55 @@ class Execution:
         run.assert_held = self.assert_held
         left = (self.operation.deadline_at - utcnow()).total_seconds()
         if left <= 0:
-            return "Timed out"
+            return TIMED_OUT
         try:
-            if action in CONVERGING:
+            if action in CONVERGING or action in TEMPLATE_CHECKED:
                 await asyncio.to_thread(run.read)
             self._pursuit = pursuit = self._prepare(run, action)
         except (TemplateError, CycleError) as error:
             return resource_failed(action, str(error))
+
+        def time_is_up() -> None:
+            run.abort_reason = TIMED_OUT
+            pursuit.cancel()
+
+        timer = asyncio.get_running_loop().call_later(left, time_is_up)
         try:
-            async with asyncio.timeout(left):
-                await pursuit.run()
-        except TimeoutError:
-            run.abort_reason = "Timed out"
-            return "Timed out"
+            await pursuit.run()
         except LeaseLost:
             raise
         except BaseException:
             if self._lost_by is not None:
                 raise self._lost_by from None
             raise
+        finally:
+            timer.cancel()
         if self._lost_by is not None:
             raise self._lost_by
+        if run.abort_reason == TIMED_OUT:
+            return TIMED_OUT
         return self._reason(pursuit, action)
+
+    async def _cancel_nested(self, rows: list[Resource]) -> None:
+        """Nested stacks that are under way stop where they are, too."""
+        request = Request(
+            self.operation.requested_by, self.operation.request_id, deadline=self.operation.deadline_at
+        )
+        begun: list[tuple[str, str]] = []
+
+        def cancel(connection: Connection) -> None:
+            begun.clear()
+            for row in rows:
+                child = get_stack(connection, row.physical_id or "") if row.status == IN_PROGRESS else None
+                if child is None or child.owner_id != self.stack_id or child.deleted_at is not None:
+                    continue
+                if child.state in (("CREATE", IN_PROGRESS), ("UPDATE", IN_PROGRESS)):
+                    begun.append((child.id, cancel_update(connection, child.id, request, rollback=False)[1]))
+
+        await self.scribe.change(cancel)
+        for child_id, operation in begun:
+            await self.parts.bus.announce(SUPERSEDED_TOPIC, child_id)
+            await self.parts.bus.ring(OPERATIONS_TOPIC, operation)
 
     def _prepare(self, run: StackRun, action: str) -> Pursuit[Any]:
         if action in CONVERGING or action == "DELETE":
@@ -262,7 +299,7 @@ class Execution:
     def _reason(self, pursuit: Pursuit[Any], action: str) -> str | None:
         failures = [error for _node, error in pursuit.failures if not isinstance(error, Superseded)]
         if any(isinstance(error, TimedOut) for error in failures):
-            return "Timed out"
+            return TIMED_OUT
         if failures:
             told = [str(error) for error in failures]
             if action == "CHECK" and len(told) > 1:
@@ -306,6 +343,8 @@ class Execution:
                     lease_expires_at=None,
                 )
             )
+            if current:
+                self._end_resources(connection, ABORTED if action == "CANCEL" else failure or "")
             if current and action != "CANCEL":
                 outcome["ring"] = self._end_stack(connection, stack, action, failure)
 
@@ -314,6 +353,20 @@ class Execution:
         self.finished = True
         if outcome["ring"] is not None:
             await self.parts.bus.ring(OPERATIONS_TOPIC, outcome["ring"])
+
+    def _end_resources(self, connection: Connection, reason: str) -> None:
+        """Nothing of the stack is worked on any more: what was broken off has failed."""
+        for row in list_resources(connection, self.parts.vault, self.stack_id, status=IN_PROGRESS):
+            row.status, row.waiting = FAILED, None
+            row.status_reason = f"{row.action} aborted ({reason})" if reason else f"{row.action} aborted"
+            changed: dict[str, Any] = {
+                "status": FAILED,
+                "status_reason": cut(row.status_reason),
+                "waiting": None,
+            }
+            changed["failure"] = aborted(reason or "the work was broken off")
+            connection.execute(update(resources).where(resources.c.id == row.id).values(changed))
+            insert_events(connection, [resource_event(row)])
 
     def _end_stack(
         self, connection: Connection, stack: Stack, action: str, failure: str | None

@@ -30,6 +30,7 @@ REMEMBERED = 32
 class Parts:
     """The database, the bus, the settings, the ways into clouds; handed to whoever does the work.
 
+    `settle_seconds`: how long a cloud may still work on a request whose sender has died or hung up.
     `endpoint` is the public URL of the native API without version, ``http://127.0.0.1:9090/heat-api``;
     `cfn_endpoint` that of the CloudFormation API; `auth_url` Identity's. `inside_origin`: the scheme and
     host under which servers of the local cloud reach all of these, ``http://169.254.169.254``.
@@ -47,6 +48,7 @@ class Parts:
     cfn_endpoint: str = ""
     auth_url: str = ""
     inside_origin: str = ""
+    settle_seconds: float = 10.0
     behaviour_of: Callable[[str], Behaviour] = behaviour_of
     limits: ServiceLimits = field(default_factory=ServiceLimits)
     sandbox: Sandbox = field(default_factory=ProcessSandbox)  # its process starts with the first need

@@ -178,7 +178,7 @@ def update_stack(
 ) -> tuple[Stack, str]:
     """Write an update; one that runs already is superseded. Raises StackGone, ActionNotAllowed."""
     stack = _live(connection, stack_id)
-    if stack.action == "SUSPEND" and action == "UPDATE":
+    if stack.action == "SUSPEND" and action == "UPDATE" and stack.owner_id is None:
         raise ActionNotAllowed(f"Updating a suspended stack is not supported; resume {stack.name} first.")
     if stack.action == "DELETE":
         raise ActionNotAllowed(f"Updating the stack {stack.name} is not supported while it is being deleted.")

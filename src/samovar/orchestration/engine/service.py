@@ -13,7 +13,6 @@ import asyncio
 import datetime
 import logging
 import socket
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -90,11 +89,14 @@ class Service:
         await asyncio.gather(*(held.task for held in tuple(self._held.values())), return_exceptions=True)
         if self._finishing:
             await asyncio.gather(*self._finishing, return_exceptions=True)
-        await self.parts.database.write(
-            lambda connection: connection.execute(
-                update(engines).where(engines.c.id == self.id).values(stopped_at=utcnow())
+        try:
+            await self.parts.database.write(
+                lambda connection: connection.execute(
+                    update(engines).where(engines.c.id == self.id).values(stopped_at=utcnow())
+                )
             )
-        )
+        except DatabaseUnavailable as error:
+            log.warning("the engine stops without signing off: %s", error)
 
     @property
     def busy(self) -> int:
@@ -143,7 +145,7 @@ class Service:
             if not held:
                 continue
             try:
-                asked = time.monotonic()
+                asked = asyncio.get_running_loop().time()
                 lost = await self.parts.database.write(partial(self._renew_all, held=held))
             except DatabaseUnavailable as error:
                 log.warning("leases could not be renewed: %s", error)
@@ -185,7 +187,7 @@ class Service:
                 wanted.append(identity)
             if not wanted:
                 return
-            until = time.monotonic() + self._lease
+            until = asyncio.get_running_loop().time() + self._lease
             claimed = await self.parts.database.write(lambda c: self._claim_all(c, wanted))
             for identity, depth, stack_id, epoch in claimed:
                 self._run(identity, depth, stack_id, epoch, until)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ GROWTH = 1.15
 SERVER_ERROR_TRIES = 4
 TROUBLE_TOLD_AFTER = 3  # tries: shorter trouble is no event
 MOST_FAILURES = 20
+FINISH_SECONDS = 10.0
 
 
 class StackRun(LoadedStack):
@@ -52,6 +54,7 @@ class StackRun(LoadedStack):
         self.unsupported_checks = False
         self.paused: set[str] = set()  # rows that wait for a hook
         self.failures: list[dict[str, Any]] = []  # what is told of this operation when it has ended
+        self.taken_over = asyncio.get_running_loop().time()  # nobody else has asked the cloud since
         self._wakes: dict[str, asyncio.Event] = {}
         self._waiters: dict[str, asyncio.Task[Any]] = {}
 
@@ -191,14 +194,15 @@ class StackRun(LoadedStack):
     ) -> T:
         """Ask the cloud, and again while it is only in trouble of its own.
 
-        `ambiguous`: the request makes something, so one whose fate is not known is not repeated here.
+        `ambiguous`: the request makes something, so one whose fate is not known is not repeated here, and
+        one that is under way is not broken off before its answer.
         """
         tries, left = 0, None
         while True:
             try:
                 async with self.parts.limits.slot(service):
                     self.assert_held()
-                    answer = await ask()
+                    answer = await (_to_its_end(ask) if ambiguous else ask())
                 if tries:
                     row.waiting = None
                     self.scribe.save_state(row)
@@ -226,6 +230,24 @@ class StackRun(LoadedStack):
 
 def _trouble_pause(tries: int) -> float:
     return min(30.0, 0.25 * 2.0 ** min(tries, 7))
+
+
+async def _to_its_end(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask; when this is cancelled, let the answer come for some seconds before the cancellation goes on."""
+    loop = asyncio.get_running_loop()
+    asking = asyncio.ensure_future(ask())
+    try:
+        return await asyncio.shield(asking)
+    except asyncio.CancelledError:
+        until = loop.time() + FINISH_SECONDS
+        while not asking.done() and (left := until - loop.time()) > 0:
+            with contextlib.suppress(asyncio.CancelledError):  # told once already
+                await asyncio.wait({asking}, timeout=left)
+        if not asking.done():
+            asking.cancel()
+        elif not asking.cancelled():
+            asking.exception()
+        raise
 
 
 def second(moment: datetime.datetime) -> str:

@@ -29,6 +29,7 @@ from .wanted import Wanted
 
 CREATE_TRIES = 5
 CONFLICT_SECONDS = 60.0
+UNKNOWN = "creation_unknown"  # in a row's data: an object was asked for, and what became of that is not known
 
 
 class Steps:
@@ -56,7 +57,7 @@ class Steps:
             row.data.update(await behaviour.prepare(context))
         await self.begin(row, "CREATE", announce=not interrupted)
         if interrupted and row.physical_id is None:
-            row.physical_id = await self.run.persist(row, lambda: behaviour.find(context), declared.service)
+            await self._look_for_object(row, context, self.run.taken_over)
         for attempt in range(1, CREATE_TRIES + 1):
             try:
                 if row.physical_id is None:
@@ -92,23 +93,53 @@ class Steps:
     async def _ask_for_object(self, row: Resource, context: Context, service: str | None) -> None:
         """Create until it is known that the object exists: a lost reply is followed by a search."""
         behaviour = self.run.behaviour(context.type)
+
+        async def create() -> None:
+            made = await behaviour.create(context)
+            row.physical_id = made if made is not None else row.physical_id
+
         tries = 0
         while row.physical_id is None:
+            asked = asyncio.get_running_loop().time()
+            row.data[UNKNOWN] = True
             try:
-                made = await self.run.persist(row, lambda: behaviour.create(context), service, ambiguous=True)
-                row.physical_id = made if made is not None else row.physical_id
+                await self.run.persist(row, create, service, ambiguous=True)
+                del row.data[UNKNOWN]
                 break
             except (CloudUnreachable, CloudError) as error:
-                unknown = isinstance(error, CloudUnreachable) or error.status in (500, 502, 504)
+                unreachable = isinstance(error, CloudUnreachable)
+                under_way = error.sent if isinstance(error, CloudUnreachable) else error.status in (502, 504)
+                if not under_way:
+                    del row.data[UNKNOWN]
                 tries += 1
-                if not unknown or (isinstance(error, CloudError) and tries >= CREATE_TRIES):
+                unknown = isinstance(error, CloudUnreachable) or error.status in (500, 502, 504)
+                if not unknown or (not unreachable and tries >= CREATE_TRIES):
                     raise
                 name = service or "cloud"
                 told = f"the {name} service to answer ({error})"
                 self.run.note_wait(row, told, about=f"service {name}", cloud=name)
                 await self.run.pause(row, min(30.0, 0.25 * 2 ** min(tries, 7)))
-                row.physical_id = await self.run.persist(row, lambda: behaviour.find(context), service)
+                await self._look_for_object(row, context, asked if under_way else None)
         self.scribe.save_state(row)
+
+    async def _look_for_object(self, row: Resource, context: Context, asked: float | None) -> None:
+        """Find what was asked for at the moment `asked` (of the loop's clock; None: it is known to be over).
+
+        A cloud may go on with a request whose sender is gone. So an object that is not there counts as not
+        made only when the cloud has had time to deal with the request.
+        """
+        behaviour, service = self.run.behaviour(context.type), context.type.service
+        loop = asyncio.get_running_loop()
+        while True:
+            row.physical_id = await self.run.persist(row, lambda: behaviour.find(context), service)
+            if row.physical_id is not None or asked is None or service is None:
+                return
+            left = asked + self.run.parts.settle_seconds - loop.time()
+            if left <= 0:
+                return
+            told = f"the {service} service to deal with what it was asked for"
+            self.run.note_wait(row, told, left=left, about=f"service {service}")
+            await self.run.pause(row, min(left, 1.0))
 
     async def _discard(self, row: Resource, context: Context, service: str | None) -> None:
         """Remove an object that went into error, so that another can be made."""
@@ -179,12 +210,12 @@ class Steps:
 
     async def _delete(self, row: Resource) -> None:
         failed = row.status == FAILED
-        uncertain = row.physical_id is None
+        asked = self.run.taken_over if row.status == IN_PROGRESS or row.data.get(UNKNOWN) else None
         await self.begin(row, "DELETE", announce=row.state != ("DELETE", IN_PROGRESS))
         policy = row.definition.get("deletion_policy", "Delete")
         kept = policy == "Retain" or row.definition.get("external_id") is not None
         if not kept:
-            await self._delete_object(row, uncertain, snapshot=policy == "Snapshot" and not failed)
+            await self._delete_object(row, asked, snapshot=policy == "Snapshot" and not failed)
             await self._delete_user(row)
         row.status, row.status_reason, row.waiting = COMPLETE, STATE_CHANGED, None
         if self.run.current.get(row.name) is row:
@@ -198,7 +229,7 @@ class Steps:
             del self.run.current[row.name]
         await done
 
-    async def _delete_object(self, row: Resource, uncertain: bool, *, snapshot: bool) -> None:
+    async def _delete_object(self, row: Resource, asked: float | None, *, snapshot: bool) -> None:
         kind = self.run.kind_of_row(row)
         if kind.nested:
             from .nested import delete_child
@@ -207,8 +238,8 @@ class Steps:
             return
         context = self.run.context(row, kind.declared)
         behaviour, service = self.run.behaviour(kind.declared), kind.declared.service
-        if uncertain:
-            row.physical_id = await self.run.persist(row, lambda: behaviour.find(context), service)
+        if row.physical_id is None:
+            await self._look_for_object(row, context, asked)
         if row.physical_id is None:
             return
         if snapshot:
@@ -262,6 +293,8 @@ class Steps:
             reason = self.run.abort_reason or ("Timed out" if self.run.out_of_time else None)
             if reason is not None:
                 self.fail(row, action, f"{action} aborted ({reason})", aborted(reason))
+            elif row.id in self.run.rows:
+                self.scribe.save(row)  # what is known of the object helps whoever goes on
             raise
         except (LeaseLost, Fatal) as error:
             raise Fatal(error) from error

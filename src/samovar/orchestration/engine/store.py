@@ -31,6 +31,22 @@ _count_tree = (
     .where(stacks.c.root_id == bindparam("root"), stacks.c.deleted_at.is_(None))
 )
 _older = operations.alias("older")
+_older_open = exists().where(
+    _older.c.stack_id == operations.c.stack_id,
+    _older.c.turn < operations.c.turn,
+    _older.c.status.in_(OPEN),
+)
+_claimable = (
+    select(operations.c.id, operations.c.depth)
+    .where(
+        operations.c.status.in_(OPEN),
+        or_(operations.c.lease_owner.is_(None), operations.c.lease_expires_at <= bindparam("now")),
+        ~_older_open,
+    )
+    .order_by(operations.c.depth.desc(), operations.c.created_at)
+    .limit(bindparam("most"))
+)
+_claimable_of = _claimable.where(operations.c.id.in_(bindparam("only", expanding=True)))
 
 
 def get_stack(connection: Connection, identity: str) -> Stack | None:
@@ -62,8 +78,13 @@ def get_operation(connection: Connection, identity: str) -> Operation | None:
     return None if row is None else Operation.of(row)
 
 
-def list_resources(connection: Connection, vault: Vault, stack_id: str) -> list[Resource]:
-    """All rows of a stack, replaced ones included, oldest first."""
+def list_resources(
+    connection: Connection, vault: Vault, stack_id: str, *, status: str | None = None
+) -> list[Resource]:
+    """All rows of a stack (of this status), replaced ones included, oldest first."""
+    if status is not None:
+        query = _resources.where(resources.c.status == status)
+        return [resource_of(row, vault) for row in connection.execute(query, {"stack": stack_id}).mappings()]
     return [resource_of(row, vault) for row in connection.execute(_resources, {"stack": stack_id}).mappings()]
 
 
@@ -110,24 +131,11 @@ def claimable_operations(
     connection: Connection, now: datetime.datetime, limit: int, only: Sequence[str] | None = None
 ) -> list[tuple[str, int]]:
     """(id, depth) of open operations that nobody holds and that are the oldest open one of their stack."""
-    older_open = exists().where(
-        _older.c.stack_id == operations.c.stack_id,
-        _older.c.turn < operations.c.turn,
-        _older.c.status.in_(OPEN),
-    )
-    query = (
-        select(operations.c.id, operations.c.depth)
-        .where(
-            operations.c.status.in_(OPEN),
-            or_(operations.c.lease_owner.is_(None), operations.c.lease_expires_at <= now),
-            ~older_open,
-        )
-        .order_by(operations.c.depth.desc(), operations.c.created_at)
-        .limit(limit)
-    )
+    given: dict[str, Any] = {"now": now, "most": limit}
+    query = _claimable
     if only is not None:
-        query = query.where(operations.c.id.in_(list(only)))
-    return [(identity, depth) for identity, depth in connection.execute(query)]
+        query, given["only"] = _claimable_of, list(only)
+    return [(identity, depth) for identity, depth in connection.execute(query, given)]
 
 
 def next_operation(connection: Connection, stack_id: str) -> str | None:

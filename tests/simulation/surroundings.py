@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What engines stand on, made of memory: clock and ids, a database that can be away, a bus that loses and repeats."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import random
+import types
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, StaticPool, create_engine, event
+from virtual_loop import PROCESS, Process, VirtualLoop
+
+from samovar.database import DatabaseUnavailable, metadata, tables
+
+T = TypeVar("T")
+EPOCH = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
+NETWORK = Context()  # belongs to no process: what is under way there arrives whoever dies
+
+
+def now() -> datetime.datetime:
+    """The wall clock of the process that asks."""
+    process = PROCESS.get()
+    skew = process.skew if process is not None else 0.0
+    return EPOCH + datetime.timedelta(seconds=asyncio.get_running_loop().time() + skew)
+
+
+class _Clock(datetime.datetime):
+    @classmethod
+    def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:
+        return now()
+
+
+def take_over_time(seeded: Callable[[], random.Random]) -> None:
+    """Let the database's clock be the loop's, and its ids come from the schedule's seed."""
+    names = {name: getattr(datetime, name) for name in ("UTC", "timedelta", "tzinfo")}
+    tables.datetime = types.SimpleNamespace(datetime=_Clock, **names)  # type: ignore[attr-defined]
+    drawn = types.SimpleNamespace(uuid4=lambda: uuid.UUID(int=seeded().getrandbits(128), version=4))
+    tables.uuid = drawn  # type: ignore[attr-defined]
+
+
+class Store:
+    """The database itself: one SQLite in memory, emptied for each schedule."""
+
+    def __init__(self) -> None:
+        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+
+        @event.listens_for(engine, "connect")
+        def configure(dbapi: Any, _record: Any) -> None:
+            dbapi.isolation_level = None
+            dbapi.execute("PRAGMA foreign_keys=ON").close()
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            if not connection.get_execution_options().get("reading"):
+                connection.connection.execute("BEGIN")
+
+        with engine.connect() as connection, connection.begin():
+            metadata.create_all(connection)
+        self._connection = engine.connect()
+        self._reading = engine.connect().execution_options(reading=True)
+        self._tables = [table for table in reversed(metadata.sorted_tables) if table.name.startswith("orch")]
+        self.away_until = 0.0
+
+    def clear(self) -> None:
+        self.away_until = 0.0
+        self._connection.rollback()
+        with self._connection.begin():
+            for table in self._tables:
+                self._connection.execute(table.delete())
+
+    def read(self, query: Callable[[Connection], T]) -> T:
+        return query(self._reading)
+
+    def write(self, change: Callable[[Connection], T]) -> T:
+        with self._connection.begin():
+            return change(self._connection)
+
+
+class Handle:
+    """One process's way to the store: its writes are made in their order, and answered a little later."""
+
+    def __init__(self, store: Store, chance: random.Random, *, slow: bool, reruns: float) -> None:
+        self._store, self._chance = store, chance
+        self._slow, self._reruns = slow, reruns
+        self._queue: deque[tuple[Callable[[Connection], Any], asyncio.Future[Any]]] = deque()
+        self._last = 0.0
+        self.reran = 0
+        self.cut_until = 0.0
+
+    def _available(self) -> None:
+        moment = asyncio.get_running_loop().time()
+        if moment < self._store.away_until or moment < self.cut_until:
+            raise DatabaseUnavailable("the database did not answer: it is away")
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        if self._slow:
+            await asyncio.sleep(self._chance.random() * 0.01)
+        self._available()
+        return self._store.read(query)
+
+    async def write(self, change: Callable[[Connection], T]) -> T:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        self._queue.append((change, answer))
+        self._last = max(self._last, loop.time() + self._delay())
+        # Half of the writes are made by the process itself, the others are on their way already when it dies.
+        context = NETWORK if self._chance.random() < 0.5 else None
+        loop.call_at(self._last, self._commit_next, context=context)
+        return await answer
+
+    def _delay(self) -> float:
+        return self._chance.random() * (0.02 if self._slow else 0.002)
+
+    def _commit_next(self) -> None:
+        change, answer = self._queue.popleft()
+        loop = asyncio.get_running_loop()
+        try:
+            self._available()
+            result = self._store.write(change)
+            if self._chance.random() < self._reruns:
+                self.reran += 1  # the answer to COMMIT was lost, so that the journal ran the change again
+                result = self._store.write(change)
+        except Exception as error:
+            loop.call_later(self._delay(), _answer, answer, None, error, context=NETWORK)
+        else:
+            loop.call_later(self._delay(), _answer, answer, result, None, context=NETWORK)
+
+
+def _answer(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
+    if future.cancelled():
+        return
+    if error is not None:
+        future.set_exception(error)
+        future.exception()
+    else:
+        future.set_result(result)
+
+
+class _Listener:
+    def __init__(
+        self,
+        topic: str,
+        handler: Callable[[Sequence[str]], Awaitable[None]],
+        process: Process | None,
+        bus: Bus,
+    ) -> None:
+        self.topic, self.handler, self.process, self._bus = topic, handler, process, bus
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def close(self) -> None:
+        if self in self._bus.listeners:
+            self._bus.listeners.remove(self)
+
+
+class Bus:
+    """Doorbells that come late, twice, or not at all."""
+
+    def __init__(self, chance: random.Random, *, loses: float, repeats: float) -> None:
+        self._chance, self._loses, self._repeats = chance, loses, repeats
+        self.listeners: list[_Listener] = []
+
+    def listen(self, topic: str, handler: Callable[[Sequence[str]], Awaitable[None]]) -> _Listener:
+        listener = _Listener(topic, handler, PROCESS.get(), self)
+        self.listeners.append(listener)
+        return listener
+
+    async def ring(self, topic: str, *ids: str) -> None:
+        there = [each for each in self.listeners if each.topic == topic]
+        if there:
+            self._send(self._chance.choice(there), ids)
+
+    async def announce(self, topic: str, *ids: str) -> None:
+        for listener in [each for each in self.listeners if each.topic == topic]:
+            self._send(listener, ids)
+
+    def _send(self, listener: _Listener, ids: Sequence[str]) -> None:
+        loop = asyncio.get_running_loop()
+        copies = (
+            0 if self._chance.random() < self._loses else 2 if self._chance.random() < self._repeats else 1
+        )
+        context = listener.process.context() if listener.process is not None else NETWORK
+        for _ in range(copies):
+            loop.call_later(self._chance.random() * 0.05, self._arrive, listener, ids, context=context)
+
+    def _arrive(self, listener: _Listener, ids: Sequence[str]) -> None:
+        if listener in self.listeners:
+            task = asyncio.ensure_future(_handle(listener, ids))
+            listener.tasks.add(task)
+            task.add_done_callback(listener.tasks.discard)
+
+
+async def _handle(listener: _Listener, ids: Sequence[str]) -> None:
+    with contextlib.suppress(DatabaseUnavailable):  # the bus logs it and goes on
+        await listener.handler(ids)
+
+
+__all__ = ["NETWORK", "Bus", "Handle", "Store", "VirtualLoop", "now", "take_over_time"]
