@@ -27,22 +27,33 @@ def settings(options: argparse.Namespace) -> Settings:
 
 
 def run(options: argparse.Namespace) -> int:
-    from samovar.runtime import SERVICES, StartError, serve
+    from samovar.runtime import FIELD_NAMES, SERVICES, StartError, serve
 
     state = StateDirectory(options.state_dir)
     state.make()
-    wanted = set(SERVICES) if "all" in options.services else set(options.services)
+    asked = {FIELD_NAMES.get(name, name) for name in options.services}
+    whole = "all" in asked
+    wanted = set(SERVICES) if whole else asked
     unknown = wanted - set(SERVICES)
     if unknown:
         raise CommandError(
-            f"no such service: {', '.join(sorted(unknown))}; there are {', '.join(SERVICES)}, all"
+            f"no such service: {', '.join(sorted(unknown))}; there are {', '.join(SERVICES)}, all "
+            f"(and their usual names: {', '.join(FIELD_NAMES)})"
         )
+    whole = wanted == set(SERVICES)
+    shared = whole or bool(getattr(options, "port", None))
     try:
-        serve(settings(options), wanted, ready=state.record, agent_socket=state.agent_socket)
+        serve(
+            settings(options),
+            wanted,
+            shared=shared,
+            ready=state.record if whole else lambda _: None,
+            agent_socket=state.agent_socket,
+            health_socket=state.health_socket(wanted if not whole else {"all"}),
+        )
     except StartError as error:
         raise CommandError(str(error)) from error
     finally:
-        running = state.running()
-        if running is not None and wanted == set(SERVICES):
+        if whole and state.running() is not None:
             state.forget()
     return 0

@@ -37,6 +37,11 @@ class StateDirectory:
     def agent_socket(self) -> Path:
         return self.path / "run" / "host.sock"
 
+    def health_socket(self, services: set[str]) -> Path:
+        """Where a process of these services answers for its health; several of one kind have one each."""
+        name = "+".join(sorted(services))
+        return self.path / "run" / f"{name if len(name) < 40 else len(services)}-{os.getpid()}.sock"
+
     @property
     def passwords(self) -> Path:
         return self.path / "passwords.json"

@@ -2,6 +2,7 @@
 """Configuration: read once into typed objects that are passed down."""
 
 from .amphora import AmphoraSettings
+from .listening import DOORS, Door, Listening, ListenSettings, ServiceSettings
 from .loadbalancer import LoadBalancerSettings
 from .messaging import MessagingSettings
 from .options import OptionsError, Section, read_files
@@ -18,18 +19,23 @@ from .settings import (
 )
 
 __all__ = [
+    "DOORS",
     "AmphoraSettings",
     "ApiSettings",
     "DatabaseSettings",
+    "Door",
     "EngineSettings",
     "IdentitySettings",
     "KeyManagerSettings",
+    "ListenSettings",
+    "Listening",
     "LoadBalancerSettings",
     "MessagingSettings",
     "NetworkSettings",
     "OptionsError",
     "PolicySettings",
     "Section",
+    "ServiceSettings",
     "Settings",
     "load",
     "read_files",

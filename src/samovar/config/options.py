@@ -64,18 +64,28 @@ def read_files(files: Iterable[Path]) -> dict[str, dict[str, list[str]]]:
     return sections
 
 
-def fill(settings: type[S], sections: Mapping[str, Section]) -> S:
-    """An instance of a settings class with what the files say. Raises OptionsError."""
+def fill(
+    settings: type[S],
+    sections: Mapping[str, Section],
+    *,
+    section: str = "",
+    older: Iterable[tuple[str, str]] = (),
+) -> S:
+    """An instance of a settings class with what the files say. Raises OptionsError.
+
+    `section` is that of options which name none; `older` are (name, old spelling) of them.
+    """
     hints = typing.get_type_hints(settings)
     values: dict[str, Any] = {}
     for field in dataclasses.fields(settings):  # type: ignore[arg-type]
         name = field.metadata.get("name") or field.name
-        places = [f"{field.metadata['section']}/{name}", *field.metadata["old"]]
+        places = [f"{field.metadata['section'] or section}/{name}", *field.metadata["old"]]
+        places += [old for known, old in older if known == name]
         for place in places:
-            section, _, key = place.partition("/")
-            found = sections.get(section, {}).get(key)
+            where, _, key = place.partition("/")
+            found = sections.get(where, {}).get(key)
             if found:
-                values[field.name] = _convert(found[-1], hints[field.name], f"[{section}] {key}")
+                values[field.name] = _convert(found[-1], hints[field.name], f"[{where}] {key}")
                 break
     return settings(**values)
 

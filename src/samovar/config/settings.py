@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .amphora import AmphoraSettings
+from .listening import DOORS, Listening, ListenSettings, ServiceSettings
 from .loadbalancer import LoadBalancerSettings
 from .messaging import MessagingSettings
 from .options import fill, option, read_files
@@ -139,6 +140,8 @@ class Settings:
     api: ApiSettings = field(default_factory=ApiSettings)
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
+    services: ServiceSettings = field(default_factory=ServiceSettings)
+    listening: Listening = field(default_factory=Listening)
     messaging: MessagingSettings = field(default_factory=MessagingSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
     loadbalancer: LoadBalancerSettings = field(default_factory=LoadBalancerSettings)
@@ -164,6 +167,13 @@ def load(state_dir: Path, files: Iterable[Path] = ()) -> Settings:
         api=fill(ApiSettings, sections),
         identity=fill(IdentitySettings, sections),
         network=fill(NetworkSettings, sections),
+        services=fill(ServiceSettings, sections),
+        listening=Listening(
+            {
+                name: fill(ListenSettings, sections, section=door.section, older=door.old)
+                for name, door in DOORS.items()
+            }
+        ),
         messaging=fill(MessagingSettings, sections),
         engine=fill(EngineSettings, sections),
         loadbalancer=fill(LoadBalancerSettings, sections),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A process is a list of services; this room composes and serves them."""
 
-from .embedded import SERVICES, StartError
+from .embedded import FIELD_NAMES, SERVICES, StartError
 from .host_agent import remove_from_machine
 from .process import serve
 
-__all__ = ["SERVICES", "StartError", "remove_from_machine", "serve"]
+__all__ = ["FIELD_NAMES", "SERVICES", "StartError", "remove_from_machine", "serve"]

@@ -24,16 +24,20 @@ from samovar.clients import (
 )
 from samovar.cloud import compute, identity, image, key_manager, network
 from samovar.cloud.host import HostClient, HostError
-from samovar.config import Settings
+from samovar.config import DOORS, Settings
 from samovar.database import Database, DatabaseUnavailable
 from samovar.loadbalancer import api as loadbalancer_api
 from samovar.loadbalancer import health as loadbalancer_health
 from samovar.loadbalancer import housekeeping as loadbalancer_housekeeping
 from samovar.loadbalancer import worker as loadbalancer_worker
-from samovar.messaging import LocalBus
+from samovar.messaging import open_bus
 from samovar.orchestration import api as orchestration_api
 from samovar.orchestration import cfn, engine
 from samovar.web import Api, Call, Fault, Prefixes, health_routes
+
+from .addresses import KINDS, Addresses
+from .doors import Alone, Doors, Forwarding
+from .secrets import share
 
 log = logging.getLogger(__name__)
 
@@ -44,21 +48,24 @@ SERVICES = (
 )
 """Services in the order in which they start; they stop in the opposite one."""
 
-ON_THE_HOST = {"network", "compute"}
-
-ENDPOINTS = {
-    "identity": ("identity", "keystone", "/identity", "Identity"),
-    "image": ("image", "glance", "/image", "Images"),
-    "network": ("network", "neutron", "/network", "Networking"),
-    "compute": ("compute", "nova", "/compute/v2.1", "Compute"),
-    "key-manager": ("key-manager", "barbican", "/key-manager", "Key management"),
-    "orchestration-api": ("orchestration", "heat", "/heat-api/v1/%(project_id)s", "Orchestration"),
-    "cloudformation-api": ("cloudformation", "heat-cfn", "/heat-api-cfn/v1", "Orchestration signals"),
-    "loadbalancer-api": ("load-balancer", "octavia", "/load-balancer", "Load balancing"),
+FIELD_NAMES = {
+    "keystone": "identity",
+    "glance-api": "image",
+    "neutron-server": "network",
+    "nova-api": "compute",
+    "barbican-api": "key-manager",
+    "heat-api": "orchestration-api",
+    "heat-api-cfn": "cloudformation-api",
+    "heat-engine": "engine",
+    "octavia-api": "loadbalancer-api",
+    "octavia-worker": "loadbalancer-worker",
+    "octavia-health-manager": "loadbalancer-health",
+    "octavia-housekeeping": "loadbalancer-housekeeping",
 }
+"""What operators know them as."""
 
-INSIDE = "http://169.254.169.254"
-"""Where servers of the local cloud reach all its APIs."""
+ON_THE_HOST = {"network", "compute"}
+CHECK_SECONDS = 2.0
 
 
 class StartError(Exception):
@@ -66,24 +73,28 @@ class StartError(Exception):
 
 
 class Embedded:
-    """The services named in `wanted`, over one database, one bus and one port.
+    """The services named in `wanted`, over one database and one bus.
 
-    Identity's validator is always there: tokens are checked against the database that all share.
-    Requests from service to service stay in the process when all of them are here.
+    `origin` is that of the port that all APIs share, empty where each has its own. Identity's
+    validator is always there: tokens are checked against the database that all share. Requests
+    from service to service stay in the process when all of them are here.
     """
 
     def __init__(
         self, settings: Settings, wanted: set[str], database: Database, *, origin: str, agent_socket: Path
     ) -> None:
-        self.settings, self.wanted, self.database, self.origin = settings, wanted, database, origin
+        self.settings, self.wanted, self.database = settings, wanted, database
+        self.addresses = Addresses(settings, wanted, origin)
         self.draining = False
         self._started = False
         self._agent_socket = agent_socket
-        self._bus = LocalBus()
+        self._bus = open_bus(settings.messaging)
         self._sandbox = engine.ProcessSandbox()
         self._host: HostClient | None = None
+        self._seen_by_servers: ASGIApp | None = None
         self._services: dict[str, Any] = {}
         self._application: ASGIApp | None = None
+        self.front: ASGIApp = self._front().asgi()
         self._whole = wanted == set(SERVICES)
         self._transport: Transport = InProcess(self.application) if self._whole else Http()
 
@@ -94,7 +105,8 @@ class Embedded:
 
     def cloud(self, credentials: Credentials) -> Cloud:
         """A client of this cloud with these credentials."""
-        return Cloud(f"{self.origin}/identity/v3", credentials, transport=self._transport)
+        interface = "public" if self._whole else "internal"
+        return Cloud(self.addresses.auth_url, credentials, transport=self._transport, interface=interface)
 
     def _credentials(self, name: str) -> PasswordCredentials:
         password = identity.read_passwords(self.settings.state_dir)[name]
@@ -115,9 +127,9 @@ class Embedded:
     async def prepare(self) -> None:
         """Build the services and the application; nothing is served yet."""
         settings, database, bus = self.settings, self.database, self._bus
-        entries = [identity.CatalogEntry(*ENDPOINTS[name]) for name in SERVICES if name in ENDPOINTS]
+        await share(database, settings)
         keystone = identity.Service(database, settings)
-        first = await keystone.bootstrap(entries)
+        first = await keystone.bootstrap(self.addresses.catalog() if "identity" in self.wanted else None)
         validator = keystone.validator()
         self._services["identity"] = keystone
         if self.wanted & ON_THE_HOST:
@@ -132,7 +144,7 @@ class Embedded:
             self._services["network"] = neutron
         if "compute" in self.wanted:
             clouds = compute.Clouds(self._service_user("nova"), self._caller)
-            nova = compute.Service(database, bus, settings, validator, clouds, self._host, self.application)
+            nova = compute.Service(database, bus, settings, validator, clouds, self._host, self._for_servers)
             await nova.bootstrap()
             self._services["compute"] = nova
         if "key-manager" in self.wanted:
@@ -140,14 +152,23 @@ class Embedded:
         if self.wanted & {"orchestration-api", "cloudformation-api", "engine"}:
             self._orchestrate(first, validator)
         self._balance(validator)
-        self._application = Prefixes(
-            {
-                ENDPOINTS[name][2].split("/")[1]: _application(self._services[name])
-                for name in SERVICES
-                if name in self.wanted and name in ENDPOINTS
-            },
-            self._front().asgi(),
-        )
+        apis = {name: _application(self._services[name]) for name in DOORS if name in self.wanted}
+        shared = Prefixes({DOORS[name].prefix: api for name, api in apis.items()}, self.front)
+        own = {
+            port: Alone(apis[name], DOORS[name].prefix, self.front)
+            for name, (_, port) in self.addresses.own_places().items()
+        }
+        believe = settings.services.enable_proxy_headers_parsing
+        self._application = Doors(shared, own, believe_proxy=believe)
+        elsewhere = {
+            door.prefix: self.addresses.internal(name) for name, door in DOORS.items() if name not in apis
+        }
+        self._seen_by_servers = Forwarding(shared, elsewhere, self._transport)
+
+    async def _for_servers(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """All APIs of the cluster, for servers of the local cloud."""
+        assert self._seen_by_servers is not None
+        await self._seen_by_servers(scope, receive, send)
 
     def _orchestrate(self, first: identity.FirstCloud, validator: TokenValidator) -> None:
         parts = engine.Parts(
@@ -164,10 +185,10 @@ class Embedded:
                 domain_id=first.stack_domain_id,
             ),
             stack_domain_id=first.stack_domain_id,
-            endpoint=f"{self.origin}/heat-api",
-            cfn_endpoint=f"{self.origin}/heat-api-cfn",
-            auth_url=f"{self.origin}/identity/v3",
-            inside_origin=INSIDE if self._whole else "",
+            endpoint=self.addresses.public("orchestration-api"),
+            cfn_endpoint=self.addresses.public("cloudformation-api"),
+            auth_url=self.addresses.auth_url,
+            inside=self.addresses.inside(),
             settle_seconds=0.0 if self._whole else 10.0,  # one process: what was under way dies with it
             sandbox=self._sandbox,
         )
@@ -199,6 +220,7 @@ class Embedded:
 
     async def start(self) -> None:
         """Start every service, one after the other."""
+        await self._bus.start()
         for name in SERVICES:
             if name in self.wanted:
                 await self._services[name].start()
@@ -216,6 +238,7 @@ class Embedded:
     async def close(self) -> None:
         """Give up connections."""
         self._sandbox.close()
+        await self._bus.close()
         await self._transport.close()
         if self._host is not None:
             await self._host.close()
@@ -226,8 +249,11 @@ class Embedded:
 
         async def index(call: Call) -> dict[str, Any]:
             services = {
-                type: call.origin + path.split("%")[0].rstrip("/")
-                for name, (type, _, path, _) in ENDPOINTS.items()
+                KINDS[name][0]: (
+                    self.addresses.public(name) if self.addresses.apart else f"{call.origin}/{door.prefix}"
+                )
+                + door.path.split("%")[0].rstrip("/")
+                for name, door in DOORS.items()
                 if name in self.wanted
             }
             return {"name": "samovar", "version": __version__, "services": services}
@@ -236,6 +262,7 @@ class Embedded:
         health_routes(
             api,
             {"process": self._serving, "database": self._database_answers, "host agent": self._host_answers},
+            {"broker": self._broker_answers},
         )
         return api
 
@@ -246,10 +273,17 @@ class Embedded:
 
     async def _database_answers(self) -> str | None:
         try:
-            await self.database.read(lambda connection: connection.execute(text("SELECT 1")).scalar())
+            async with asyncio.timeout(CHECK_SECONDS):
+                await self.database.read(lambda connection: connection.execute(text("SELECT 1")).scalar())
         except DatabaseUnavailable as error:
             return str(error)
+        except TimeoutError:
+            return f"The database does not answer within {CHECK_SECONDS:g} seconds."
         return None
+
+    async def _broker_answers(self) -> str:
+        """Without a broker work is found by looking for it: slower, and no reason to ask others."""
+        return self._bus.trouble() or "ok"
 
     async def _host_answers(self) -> str | None:
         if self._host is None:

@@ -19,22 +19,36 @@ from pathlib import Path
 
 import uvicorn
 from sqlalchemy import make_url
+from starlette.types import ASGIApp
 
 from samovar.cloud.host import HostError, launch
-from samovar.config import Settings
+from samovar.config import DOORS, OptionsError, Settings
 from samovar.database import Database, DatabaseUnavailable
 from samovar.database.migrate import MigrationError, upgrade
 
+from .addresses import Addresses, url
 from .confinement import confine
 from .embedded import ON_THE_HOST, Embedded, StartError
+from .secrets import SecretsDiffer
+from .supervisor import sign_of_life, tell
 
 log = logging.getLogger(__name__)
 DRAIN_SECONDS = 10
 
 
-def serve(settings: Settings, wanted: set[str], *, ready: Callable[[str], None], agent_socket: Path) -> None:
-    """Run these services until SIGTERM or SIGINT. `ready` is told the origin once they answer.
+def serve(
+    settings: Settings,
+    wanted: set[str],
+    *,
+    shared: bool,
+    ready: Callable[[str], None],
+    agent_socket: Path,
+    health_socket: Path,
+) -> None:
+    """Run these services until SIGTERM or SIGINT.
 
+    `shared`: all APIs on one port, [samovar] bind_port; else each on its own. `ready` is told the origin
+    of the shared port once they answer. `health_socket` answers for the health of any process.
     Raises StartError when they cannot start, with what to do about it.
     """
     import uvloop
@@ -44,9 +58,9 @@ def serve(settings: Settings, wanted: set[str], *, ready: Callable[[str], None],
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    for name in ("alembic", "uvicorn"):
+    for name in ("alembic", "uvicorn", "aiormq"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    listening = _bind(settings)
+    listening, origin = _listen(settings, wanted, shared)
     if wanted & ON_THE_HOST:
         try:
             asyncio.run(launch(settings.state_dir, agent_socket))
@@ -55,31 +69,72 @@ def serve(settings: Settings, wanted: set[str], *, ready: Callable[[str], None],
     if os.geteuid() == 0:
         for lacking in confine(_written(settings)):
             log.warning("%s", lacking)
-    uvloop.run(_serve(settings, wanted, listening, ready, agent_socket))
+    uvloop.run(_serve(settings, wanted, listening, origin, ready, agent_socket, health_socket))
 
 
 async def _serve(
     settings: Settings,
     wanted: set[str],
-    listening: socket.socket,
+    listening: list[socket.socket],
+    origin: str,
     ready: Callable[[str], None],
     agent_socket: Path,
+    health_socket: Path,
 ) -> None:
-    port = listening.getsockname()[1]
-    host = settings.api.public_host or settings.api.bind_host
-    origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    database = Database(settings.database_url, settings.database)
-    try:
-        upgrade(database)
-    except (MigrationError, DatabaseUnavailable) as error:
-        raise StartError(str(error)) from error
-    services = Embedded(settings, wanted, database, origin=origin, agent_socket=agent_socket)
-    stopping = asyncio.Event()
+    stopping, at_once = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await services.prepare()
-    config = uvicorn.Config(
-        services.application,
+        asyncio.get_running_loop().add_signal_handler(
+            number, lambda: (at_once if stopping.is_set() else stopping).set()
+        )
+    try:
+        database = Database(settings.database_url, settings.database)
+        upgrade(database)
+        services = Embedded(settings, wanted, database, origin=origin, agent_socket=agent_socket)
+        await services.prepare()
+    except (MigrationError, DatabaseUnavailable, SecretsDiffer, OptionsError, ValueError) as error:
+        raise StartError(str(error)) from error
+    servers = [_Server(_config(services.front, uds=str(health_socket)))]
+    if listening:
+        servers.append(_Server(_config(services.application)))
+    serving = [asyncio.create_task(servers[0].serve())]
+    serving += [asyncio.create_task(server.serve(sockets=listening)) for server in servers[1:]]
+    background = asyncio.create_task(sign_of_life())
+    try:
+        await services.start()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
+        ready(origin)
+        tell("READY=1")
+        places = [
+            f"{name} at {host}:{port}" for name, (host, port) in services.addresses.own_places().items()
+        ]
+        log.info("ready%s: %s", f" at {origin}" if origin else "", ", ".join([*sorted(wanted), *places]))
+        stopped = asyncio.create_task(stopping.wait())
+        await asyncio.wait({*serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+    finally:
+        log.info("stopping")
+        tell("STOPPING=1")
+        services.draining = True
+        if services.addresses.apart and listening and settings.services.drain_seconds > 0:
+            with contextlib.suppress(TimeoutError):  # proxies see 503 at /readyz, and ask others from then on
+                await asyncio.wait_for(at_once.wait(), settings.services.drain_seconds)
+        await services.stop()
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*serving)
+        background.cancel()
+        await services.close()
+        await database.close()
+        await asyncio.to_thread(health_socket.unlink, missing_ok=True)
+        log.info("stopped")
+
+
+def _config(application: ASGIApp, *, uds: str | None = None) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        uds=uds,
         interface="asgi3",
         lifespan="off",
         proxy_headers=False,
@@ -92,27 +147,6 @@ async def _serve(
         backlog=2048,
         timeout_keep_alive=75,  # clients that poll every 5 s keep their connection
     )
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        await services.start()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
-        ready(origin)
-        log.info("ready at %s: %s", origin, ", ".join(sorted(wanted)))
-        stopped = asyncio.create_task(stopping.wait())
-        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-    finally:
-        log.info("stopping")
-        services.draining = True
-        await services.stop()
-        server.should_exit = True
-        await serving
-        await services.close()
-        await database.close()
-        log.info("stopped")
 
 
 def _written(settings: Settings) -> list[Path]:
@@ -130,8 +164,27 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _bind(settings: Settings) -> socket.socket:
-    host, port = settings.api.bind_host, settings.api.bind_port
+def _listen(settings: Settings, wanted: set[str], shared: bool) -> tuple[list[socket.socket], str]:
+    """The sockets of all APIs of this process, and the origin of the shared one."""
+    listening, origin = [], ""
+    if shared:
+        place = (settings.api.bind_host, settings.api.bind_port)
+        listening.append(_bind(*place, "choose another port with --port"))
+        host = settings.api.public_host or settings.api.bind_host
+        origin = url(host, listening[0].getsockname()[1])
+    taken: dict[int, str] = {}
+    for name, (host, port) in Addresses(settings, wanted, origin).own_places().items():
+        section = DOORS[name].section
+        if port in taken:
+            raise StartError(
+                f"{taken[port]} and {name} cannot both listen on port {port}; see [{section}] bind_port"
+            )
+        taken[port] = name
+        listening.append(_bind(host, port, f"choose another address or port in [{section}]"))
+    return listening, origin
+
+
+def _bind(host: str, port: int, advice: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -139,9 +192,7 @@ def _bind(settings: Settings) -> socket.socket:
         listening.bind((host, port))
     except OSError as error:
         listening.close()
-        raise StartError(
-            f"cannot listen on {host} port {port}: {error.strerror}; choose another port with --port"
-        ) from error
+        raise StartError(f"cannot listen on {host} port {port}: {error.strerror}; {advice}") from error
     listening.listen(2048)
     listening.setblocking(False)
     return listening

@@ -51,13 +51,16 @@ SERVICE_USERS = ("heat", "nova", "neutron", "glance", "octavia", "ceilometer")
 class CatalogEntry:
     """A service and where it is, for instance ``CatalogEntry("compute", "nova", "/compute/v2.1")``.
 
-    `path` follows the origin that the client used; it may hold ``%(project_id)s``.
+    `path` follows the origin that the client used; it may hold ``%(project_id)s``. `public` and
+    `internal` are whole URLs instead; internal ones are for services and administrators.
     """
 
     type: str
     name: str
     path: str
     description: str = ""
+    public: str = ""
+    internal: str = ""
 
 
 IDENTITY = CatalogEntry("identity", "keystone", "/identity", "Identity")
@@ -98,16 +101,22 @@ async def bootstrap(
     """Make what is missing of the first cloud, and the catalog's URLs as `entries` say."""
     wanted = _wanted_users()
     present = await store.read(_user_names)
+    fresh = make_passwords(state_dir)
     passwords = read_passwords(state_dir)
-    fresh = [user.name for user in wanted if user.name not in passwords]
-    if fresh:
-        passwords.update({name: random_password() for name in fresh})
-        write_passwords(state_dir, passwords)
     missing = [user.name for user in wanted if (user.domain, user.name) not in present or user.name in fresh]
     made = await asyncio.gather(*(hash_password(passwords[name], random=True) for name in missing))
     hashes = dict(zip(missing, made, strict=True))
     ids = await store.write(lambda connection: _make(connection, wanted, hashes, entries, region))
     return FirstCloud(passwords, **ids)
+
+
+def make_passwords(state_dir: Path) -> list[str]:
+    """Make the passwords that are missing in this state directory; the names of their users."""
+    passwords = read_passwords(state_dir)
+    fresh = [user.name for user in _wanted_users() if user.name not in passwords]
+    if fresh:
+        write_passwords(state_dir, {**passwords, **{name: random_password() for name in fresh}})
+    return fresh
 
 
 def read_passwords(state_dir: Path) -> dict[str, str]:
@@ -197,8 +206,9 @@ def _publish(connection: Connection, entry: CatalogEntry, region: str) -> None:
     """The service of `entry`, with a public, internal and admin endpoint."""
     known = {"name": entry.name, "description": entry.description or None}
     service_id = _ensure(connection, services, {"type": entry.type}, known)
-    url = "{origin}" + entry.path
-    for interface in ("public", "internal", "admin"):
+    public = entry.public or "{origin}" + entry.path
+    internal = entry.internal or public
+    for interface, url in (("public", public), ("internal", internal), ("admin", internal)):
         key = {"service_id": service_id, "interface": interface, "region_id": region}
         endpoint_id = _ensure(connection, endpoints, key, {"url": url})
         connection.execute(

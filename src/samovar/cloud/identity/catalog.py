@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The catalog: which service is where, for the bearer of a token.
 
-A stored URL may hold ``{origin}``, the scheme and host that the client came by (so that the catalog
-is right on any port and behind any proxy), and Keystone's own ``$(project_id)s``, ``%(user_id)s`` ….
+A stored URL may hold ``{origin}``, the scheme, host and port that the client came by (so that the
+catalog is right on any port and behind any proxy), ``{machine}``, the same without the port, and
+Keystone's own ``$(project_id)s``, ``%(user_id)s`` ….
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def catalog(
 
 def address(template: str, origin: str, known: dict[str, str] | None = None) -> str | None:
     """The URL with its places filled in; None when one of them is not known."""
-    url = template.replace("{origin}", origin)
+    machine = origin if origin.endswith("]") else re.sub(r":\d+$", "", origin)
+    url = template.replace("{origin}", origin).replace("{machine}", machine)
     if known is None:
         return url
     if any(name not in known for name in _places.findall(url)):

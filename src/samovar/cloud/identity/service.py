@@ -62,9 +62,15 @@ class Service:
         """What every service of this process validates tokens with."""
         return self._validator
 
-    async def bootstrap(self, entries: Sequence[CatalogEntry] = ()) -> FirstCloud:
-        """Make sure of the first cloud and of these services in its catalog (identity itself always)."""
-        everything = [IDENTITY, *(entry for entry in entries if entry.type != IDENTITY.type)]
+    async def bootstrap(self, entries: Sequence[CatalogEntry] | None = ()) -> FirstCloud:
+        """Make sure of the first cloud and of these services in its catalog (identity itself always).
+
+        None leaves the catalog to another process. Processes that start at once take turns.
+        """
+        everything: list[CatalogEntry] = []
+        if entries is not None:
+            known = any(entry.type == IDENTITY.type for entry in entries)
+            everything = [*([] if known else [IDENTITY]), *entries]
         region = self._settings.identity.region_name
         return await bootstrap(self._store, self._settings.state_dir, everything, region)
 

@@ -2,5 +2,6 @@
 """The local cloud's key manager: Barbican's API for secrets, containers and who may read them."""
 
 from .service import Service
+from .vault import Vault
 
-__all__ = ["Service"]
+__all__ = ["Service", "Vault"]

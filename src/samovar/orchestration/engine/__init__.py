@@ -4,6 +4,6 @@
 from .parts import Parts
 from .sandbox import ProcessSandbox
 from .service import Service
-from .vault import Vault
+from .vault import Vault, VaultError
 
-__all__ = ["Parts", "ProcessSandbox", "Service", "Vault"]
+__all__ = ["Parts", "ProcessSandbox", "Service", "Vault", "VaultError"]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -32,8 +32,8 @@ class Parts:
 
     `settle_seconds`: how long a cloud may still work on a request whose sender has died or hung up.
     `endpoint` is the public URL of the native API without version, ``http://127.0.0.1:9090/heat-api``;
-    `cfn_endpoint` that of the CloudFormation API; `auth_url` Identity's. `inside_origin`: the scheme and
-    host under which servers of the local cloud reach all of these, ``http://169.254.169.254``.
+    `cfn_endpoint` that of the CloudFormation API; `auth_url` Identity's. `inside`: how servers of the local
+    cloud reach each of these, ``{"http://a:8004": "http://169.254.169.254/heat-api"}``.
     """
 
     database: Database
@@ -47,7 +47,7 @@ class Parts:
     endpoint: str = ""
     cfn_endpoint: str = ""
     auth_url: str = ""
-    inside_origin: str = ""
+    inside: Mapping[str, str] = field(default_factory=dict)
     settle_seconds: float = 10.0
     behaviour_of: Callable[[str], Behaviour] = behaviour_of
     limits: ServiceLimits = field(default_factory=ServiceLimits)

@@ -45,11 +45,10 @@ async def signed_access(context: Context, outside: bool) -> SignedAccess:
 
 
 def seen_from_servers(parts: Parts, url: str) -> str:
-    """The same URL with the origin under which servers of the local cloud reach it."""
-    here = urlsplit(parts.endpoint)
-    origin = f"{here.scheme}://{here.netloc}"
-    if parts.inside_origin and url.startswith(f"{origin}/"):
-        return parts.inside_origin + url.removeprefix(origin)
+    """The same URL as servers of the local cloud reach it."""
+    for outside, inside in parts.inside.items():
+        if url == outside or url.startswith(f"{outside}/"):
+            return inside + url.removeprefix(outside)
     return url
 
 

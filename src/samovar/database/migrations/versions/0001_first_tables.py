@@ -1027,6 +1027,13 @@ def upgrade() -> None:
         batch_op.create_index("uq_orchestration_stacks_live_name", ["project_id", "live_name"], unique=True)
 
     op.create_table(
+        "runtime_secrets",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("made_by", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_runtime_secrets")),
+    )
+    op.create_table(
         "loadbalancer_availability_zones",
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("description", sa.String(length=255), nullable=False),
