@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -182,7 +183,7 @@ def test_what_cannot_be_is_told_in_a_sentence(client):
         ("stack hook poll every", "not IN_PROGRESS"),
         ("stack export every", "not enabled"),
         ("stack abandon every", "not enabled"),
-        ("stack snapshot create every", "cannot be made"),
+        ("stack snapshot show every nothing", "not found for stack"),
         ("stack adopt other --adopt-file adopt.json", "not enabled"),
         ("stack show nothing", "not found"),
         ("orchestration service list", "not allowed"),
@@ -204,8 +205,39 @@ def test_a_server_signals_its_wait_condition(client):
     lines = ["stack create -t server.yaml waits --wait --poll 1", "stack output show waits told -f json"]
     told = json.loads(all_good(client(*lines), lines)[1])["output_value"]
     assert json.loads(told) == {"1": "ready", "second": None}
-    lines = ["stack delete waits --yes --wait"]
-    all_good(client(*lines), lines)
+
+
+def test_a_snapshot_saves_a_server_and_brings_it_back(client):
+    (made,) = client("stack snapshot create waits --name saved -f json")
+    assert made[0] == 0, made
+    snapshot = json.loads(made[1])["ID"]
+    until(client, "stack show waits -c stack_status -f value", "SNAPSHOT_COMPLETE")
+    lines = [
+        "stack snapshot list waits -f json",
+        f"stack snapshot show waits {snapshot} -f json",
+        "image list --private -f json",
+        "stack resource show waits server -f json",
+    ]
+    listed, shown, images, server = (json.loads(each) for each in all_good(client(*lines), lines))
+    assert [(each["name"], each["status"]) for each in listed] == [("saved", "COMPLETE")]
+    kept = shown["data"]["resources"]["server"]
+    image = kept["resource_data"]["snapshot_image_id"]
+    assert image in [each["ID"] for each in images]
+    (restored,) = client(f"stack snapshot restore waits {snapshot}")
+    assert restored[0] == 0, restored
+    until(client, "stack show waits -c stack_status -f value", "RESTORE_COMPLETE")
+    lines = [f"server show {server['physical_resource_id']} -f json", f"stack snapshot delete waits {snapshot}"]
+    rebuilt = json.loads(all_good(client(*lines), lines)[0])
+    assert rebuilt["status"] == "ACTIVE" and image in rebuilt["image"], rebuilt["image"]
+    until(client, "stack snapshot list waits -f value", "")
+    lines = ["image list --private -f json", "stack delete waits --yes --wait"]
+    assert json.loads(all_good(client(*lines), lines)[0]) == []
+
+
+def until(client, line: str, wanted: str) -> None:
+    deadline = time.monotonic() + 60
+    while (found := client(line)[0])[1].strip() != wanted:
+        assert time.monotonic() < deadline and found[0] == 0, found
 
 
 def test_the_cloud_layer_of_the_sdk(client):

@@ -85,6 +85,7 @@ class EngineSettings:
     max_resources_per_stack: int = option(1000, section="DEFAULT", help="Resources of a stack tree; -1: any")
     max_stacks_per_tenant: int = option(512, section="DEFAULT", help="Root stacks of a project; -1: any")
     max_nested_stack_depth: int = option(5, section="DEFAULT", help="Levels of nested stacks")
+    max_snapshots_per_stack: int = option(32, section="DEFAULT", help="Snapshots of a stack; -1: any")
     max_events_per_stack: int = option(1000, section="DEFAULT", help="Events kept for each stack")
     max_revisions_per_stack: int = option(
         10, section="samovar", help="Definitions kept of each stack for its history; -1: all"

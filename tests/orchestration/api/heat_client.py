@@ -54,6 +54,7 @@ class Client:
     def __init__(self, stand: Stand, service: Service) -> None:
         self.stand = stand
         self._transport = InProcess(service.asgi())
+        self.desk = service.desk
         self.token = f"ann:{PROJECT}:member"
 
     async def __call__(self, method: str, path: str, body: Any = None, token: str | None = None) -> Answer:

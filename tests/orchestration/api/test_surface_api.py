@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the API says of what it has not got: types, versions, snapshots."""
+"""What the API says of what it has not got: types, versions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,3 @@ async def test_other_versions_are_told_which_there_is(heat: Client) -> None:
     for path in ("/v2", "/v2.0/anything", "/v11"):
         answer = await heat("GET", path)
         assert answer.status == 300 and answer.json["versions"][0]["id"] == "v1.0", path
-
-
-async def test_no_stack_has_a_snapshot_and_none_can_be_made(heat: Client) -> None:
-    url = await heat.create()
-    await heat.until(url, "CREATE_COMPLETE")
-    assert (await heat("GET", f"{url}/snapshots")).json == {"snapshots": []}
-    assert (await heat("POST", f"{url}/snapshots", {"name": "one"})).status == 501
-    for method, path in (("GET", "/x"), ("DELETE", "/x"), ("POST", "/x/restore")):
-        assert (await heat(method, f"{url}/snapshots{path}")).status == 404

@@ -79,7 +79,7 @@ class Service:
         Actions(desk, stacks).routes(api)
         SoftwareConfigs(desk).routes(api)
         SoftwareDeployments(desk).routes(api)
-        Snapshots(desk).routes(api)
+        Snapshots(desk, reader, stacks).routes(api)
         Why(desk).routes(api)
         stacks.arn_routes(api)
         return api

@@ -1,38 +1,151 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Snapshots of stacks: this version cannot make any, so that no stack has one."""
+"""Snapshots of stacks: taken, listed, shown, restored, deleted."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from samovar.web import Api, Call, NotSupported
+from sqlalchemy import Connection
 
-from .desk import STACK, Desk
+from samovar.orchestration.engine.definitions import Definition, load_definition
+from samovar.orchestration.engine.rows import Stack
+from samovar.orchestration.engine.snapshots import (
+    Snapshot,
+    count_snapshots,
+    load_snapshot,
+    remove_snapshot,
+    restore_stack,
+    snapshots_of,
+    take_snapshot,
+)
+from samovar.orchestration.templates import RequestLimitExceeded, load, load_environment
+from samovar.web import Api, BadRequest, Call, Reply
+
+from .desk import ACCEPTED, STACK, Desk, no_body
+from .draft import DraftReader
 from .faults import not_found
+from .stacks import Stacks, identity_of
+from .values import instant
+
+Found = tuple[Snapshot, Definition]
 
 
 class Snapshots:
     """The handlers of ``…/snapshots``."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, desk: Desk, reader: DraftReader, stacks: Stacks) -> None:
+        self.desk, self.reader, self.stacks = desk, reader, stacks
+        self.database, self.vault = desk.parts.database, desk.parts.vault
 
     def routes(self, api: Api) -> None:
         add, one = self.desk.add, f"{STACK}/snapshots/{{snapshot}}"
         add(api, "POST", f"{STACK}/snapshots", self.create, "stacks:snapshot")
         add(api, "GET", f"{STACK}/snapshots", self.index, "stacks:list_snapshots")
-        add(api, "GET", one, self.absent, "stacks:show_snapshot")
-        add(api, "DELETE", one, self.absent, "stacks:delete_snapshot")
-        add(api, "POST", f"{one}/restore", self.absent, "stacks:restore_snapshot")
+        add(api, "GET", one, self.show, "stacks:show_snapshot")
+        add(api, "DELETE", one, self.delete, "stacks:delete_snapshot")
+        add(api, "POST", f"{one}/restore", self.restore, "stacks:restore_snapshot")
 
-    async def create(self, call: Call) -> Any:
-        await self.desk.find(call, live=True)
-        raise NotSupported("Snapshots of stacks cannot be made in this version.", type="NotSupported")
+    async def create(self, call: Call) -> dict[str, Any]:
+        stack = await self.desk.find(call, live=True)
+        if not isinstance(call.body, dict):
+            raise BadRequest("The body must be a JSON object.", type="HTTPBadRequest")
+        name = call.body.get("name")
+        if name is not None and (not isinstance(name, str) or len(name) > 255):
+            raise BadRequest("The name of a snapshot is text of at most 255 characters.", type="Invalid")
+        most = self.desk.parts.settings.engine.max_snapshots_per_stack
+        request = self.stacks.request(call, stack.timeout_mins)
+
+        def change(connection: Connection) -> tuple[str, str | None]:
+            if 0 <= most <= count_snapshots(connection, stack.id):
+                raise RequestLimitExceeded(
+                    f"You have reached the maximum snapshots per stack, {most} (max_snapshots_per_stack). "
+                    "Please delete some snapshots."
+                )
+            return take_snapshot(connection, stack.id, name, request)
+
+        identity, operation = await self.database.write(change)
+        await self.stacks.ring(stack.id, operation)
+        snapshot, definition = await self._load(stack, identity)
+        return shown(snapshot, definition)
 
     async def index(self, call: Call) -> dict[str, Any]:
-        await self.desk.find(call, live=True)
-        return {"snapshots": []}
-
-    async def absent(self, call: Call) -> Any:
         stack = await self.desk.find(call, live=True)
-        raise not_found("Snapshot", f"{call.path['snapshot']} of Stack {stack.name}")
+
+        def query(connection: Connection) -> list[dict[str, Any]]:
+            found = []
+            for snapshot in snapshots_of(connection, self.vault, stack.id):
+                definition = load_definition(connection, self.vault, snapshot.definition_id)
+                assert definition is not None
+                found.append(shown(snapshot, definition))
+            return found
+
+        return {"snapshots": await self.database.read(query)}
+
+    async def show(self, call: Call) -> dict[str, Any]:
+        _, snapshot, definition = await self._find(call)
+        return {"snapshot": shown(snapshot, definition)}
+
+    async def delete(self, call: Call) -> Reply:
+        no_body(call)
+        stack, snapshot, _ = await self._find(call)
+        request = self.stacks.request(call, stack.timeout_mins)
+        operation = await self.database.write(lambda c: remove_snapshot(c, stack, snapshot.id, request))
+        await self.stacks.ring(stack.id, operation)
+        return Reply(204)
+
+    async def restore(self, call: Call) -> Reply:
+        no_body(call)
+        stack, snapshot, definition = await self._find(call)
+        body = {
+            "template": definition.template,
+            "environment": load_environment(definition.environment).as_dict(),
+            "files": definition.files,
+        }
+        draft = await self.reader.read(body, identity_of(stack))
+        self.stacks.check_types(call, draft)
+        await self.reader.check_in_cloud(draft, self.desk.cloud(call))
+        request = self.stacks.request(call, stack.timeout_mins)
+        _, operation = await self.database.write(
+            lambda c: restore_stack(c, self.vault, stack.id, snapshot.id, request)
+        )
+        await self.stacks.ring(stack.id, operation)
+        return ACCEPTED
+
+    async def _find(self, call: Call) -> tuple[Stack, Snapshot, Definition]:
+        stack = await self.desk.find(call, live=True)
+        return stack, *await self._load(stack, call.path["snapshot"])
+
+    async def _load(self, stack: Stack, identity: str) -> Found:
+        def query(connection: Connection) -> Found | None:
+            found = load_snapshot(connection, self.vault, identity)
+            if found is None or found.stack_id != stack.id or found.root_id != found.id:
+                return None
+            definition = load_definition(connection, self.vault, found.definition_id)
+            return None if definition is None else (found, definition)
+
+        found = await self.database.read(query)
+        if found is None:
+            raise not_found("Snapshot", f"{identity} of Stack {stack.name}")
+        return found
+
+
+def shown(snapshot: Snapshot, definition: Definition) -> dict[str, Any]:
+    """A snapshot as the API shows it; its data are there once it is taken."""
+    data = None
+    if snapshot.data is not None:
+        environment = load_environment(definition.environment).as_dict(definition.hidden)
+        data = {
+            **snapshot.data,
+            "template": load(definition.template).raw,
+            "environment": environment,
+            "files": definition.files,
+        }
+    return {
+        "id": snapshot.id,
+        "name": snapshot.name,
+        "action": snapshot.action,
+        "status": snapshot.status,
+        "status_reason": snapshot.status_reason,
+        "creation_time": instant(snapshot.created_at),
+        "data": data,
+    }

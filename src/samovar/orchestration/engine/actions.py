@@ -10,8 +10,9 @@ from samovar.graph import Graph
 
 from .events import STATE_CHANGED
 from .failures import StepFailed
-from .nested import act_on_child
+from .nested import act_on_child, ask_child, request_for_child, wait_for_child
 from .rows import COMPLETE, FAILED, IN_PROGRESS, Resource
+from .snapshots import NOTES, child_snapshot_id, take_snapshot
 from .stack_run import StackRun
 from .steps import Steps
 
@@ -80,7 +81,10 @@ class StackAction:
     async def _act(self, row: Resource) -> str | None:
         kind = self.run.kind_of_row(row)
         if kind.nested:
-            await act_on_child(self.run, row, self.action)
+            if self.action == "SNAPSHOT":
+                await self._snapshot_child(row)
+            else:
+                await act_on_child(self.run, row, self.action)
             return None
         declared = kind.declared
         handler = self.action.lower()
@@ -105,7 +109,23 @@ class StackAction:
                 return STATE_CHANGED
             case "SNAPSHOT":
                 notes = await self.run.persist(row, lambda: behaviour.snapshot(context), declared.service)
-                for key, value in notes.items():
-                    await context.set_data(key, value)
+                row.data[NOTES] = {"id": self.details["snapshot_id"], "notes": dict(notes)}
+                await self.run.keep(row)
         await self.steps.progress(row, context, self.action)
         return None
+
+    async def _snapshot_child(self, row: Resource) -> None:
+        """Have the nested stack take a snapshot of its own, which belongs to this one."""
+        whole = str(self.details["snapshot_id"])
+        child = child_snapshot_id(whole, row.id)
+        root = str(self.details.get("root_id") or whole)
+        row.data[NOTES] = {"id": whole, "child": child}
+        await self.run.keep(row)
+        await wait_for_child(self.run, row)
+        request = request_for_child(self.run, root_id=root)
+        identity = row.physical_id or ""
+        await ask_child(
+            self.run,
+            row,
+            lambda c: take_snapshot(c, identity, None, request, identity=child, root_id=root)[1],
+        )

@@ -32,6 +32,8 @@ from .loaded import NeedsAttribute
 from .lookups import look_up_names, needs_look_up
 from .nested import NestedSteps
 from .rows import COMPLETE, FAILED, IN_PROGRESS, Resource
+from .snapshot_removal import SnapshotRemoval
+from .snapshots import Kept
 from .stack_run import StackRun
 from .steps import Steps
 from .wanted import Wanted, evaluate, fingerprint_of, stored_resource, validate
@@ -40,7 +42,8 @@ Work = Coroutine[Any, Any, None]
 
 
 class Node(NamedTuple):
-    """Something to do: apply the resource of this name, or clean up the row of this id."""
+    """Something to do: apply the resource of this name, clean up the row of this id, or remove what a
+    snapshot keeps under this key."""
 
     what: str
     key: str
@@ -54,11 +57,22 @@ def clean_node(row_id: str) -> Node:
     return Node("clean", row_id)
 
 
+def snapshot_node(key: str) -> Node:
+    return Node("snapshot", key)
+
+
 class Converge:
     """One traversal of one stack. `wanted_names` is empty when the stack is to go away altogether."""
 
-    def __init__(self, run: StackRun, *, removing: bool = False, observing: bool = False) -> None:
-        self.run = run
+    def __init__(
+        self,
+        run: StackRun,
+        *,
+        removing: bool = False,
+        observing: bool = False,
+        removal: SnapshotRemoval | None = None,
+    ) -> None:
+        self.run, self.removal = run, removal
         self.steps = Steps(run)
         self.nested = NestedSteps(run, self.steps)
         self.removing, self.observing = removing, observing
@@ -84,6 +98,8 @@ class Converge:
             if row.name in names:
                 before.append(apply_node(row.name))
             graph.add(clean_node(row.id), before)
+        for key in self.removal.keys() if self.removal is not None else ():
+            graph.add(snapshot_node(key))
         for name in names:
             if name not in self.run.current:
                 self._new_row(name, str(self.run.scope.enabled[name].resolved_type(self.run.scope)))
@@ -91,6 +107,9 @@ class Converge:
 
     def begin(self, node: Node) -> Work | None:
         """Start a node's work; None when there is nothing to wait for."""
+        if node.what == "snapshot":
+            assert self.removal is not None
+            return self.removal.begin(node.key)
         return self._apply(node.key) if node.what == "apply" else self._clean(node.key)
 
     # Applying
@@ -99,7 +118,21 @@ class Converge:
         before, after = self._hooks(name)
         if before is not None or after is not None:
             return self._apply_with_hooks(name, before, after)
+        kept = self.run.kept.get(name)
+        if kept is not None and kept.notes is not None:
+            return self._apply_and_restore(name, kept)
         return self._apply_now(name)
+
+    async def _apply_and_restore(self, name: str, kept: Kept) -> None:
+        """Bring a resource to its definition, then to what the snapshot that is restored keeps of it."""
+        work = self._apply_now(name)
+        if work is not None:
+            await work
+        row = self.run.current[name]
+        declared = self.run.kind_of_row(row).declared
+        same = declared.name == kept.implementation and "restore" in declared.handlers
+        if same and row.data.get("restored") != self.run.operation.id:
+            await self.steps.restore(row, kept)
 
     def _hooks(self, name: str) -> tuple[str | None, str | None]:
         """The hooks at which applying a resource stops, before and after."""

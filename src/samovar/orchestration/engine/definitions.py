@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from samovar.database import new_id, utcnow
 
-from .tables import definitions, files
+from .tables import definitions, files, revisions, snapshots
 from .vault import Vault
 
 _select = select(definitions).where(definitions.c.id == bindparam("wanted"))
@@ -103,8 +103,15 @@ def load_definition(connection: Connection, vault: Vault, identity: str) -> Defi
 def drop_unused_definitions(connection: Connection, stack_id: str, keep: Iterable[str | None]) -> None:
     """Forget the definitions of a stack that nothing refers to any more."""
     kept = [identity for identity in keep if identity]
+    in_snapshots = select(snapshots.c.definition_id).where(snapshots.c.stack_id == stack_id)
+    in_history = select(revisions.c.definition_id).where(revisions.c.stack_id == stack_id)
     connection.execute(
-        delete(definitions).where(definitions.c.stack_id == stack_id, definitions.c.id.not_in(kept))
+        delete(definitions).where(
+            definitions.c.stack_id == stack_id,
+            definitions.c.id.not_in(kept),
+            definitions.c.id.not_in(in_snapshots),
+            definitions.c.id.not_in(in_history),
+        )
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, delete, update
@@ -41,11 +42,24 @@ from .requests import (
 from .revisions import list_revisions
 from .rows import COMPLETE, DONE, FAILED, IN_PROGRESS, SUPERSEDED, Operation, Resource, Stack
 from .scribe import LeaseLost, Scribe
+from .snapshot_removal import SnapshotRemoval
+from .snapshots import (
+    BROKEN_OFF,
+    NOTES,
+    Snapshot,
+    end_removal,
+    end_snapshot,
+    forget_snapshots,
+    load_snapshot,
+    snapshot_tree,
+    snapshots_of,
+)
 from .stack_run import StackRun
 from .store import get_operation, get_stack, list_resources, lock_stack
 from .tables import operations, resources, stack_tags
 
 log = logging.getLogger(__name__)
+BESIDE = frozenset({"DELETE_SNAPSHOT"})  # what leaves the stack's state alone, whatever comes after it
 CONVERGING = frozenset({"CREATE", "UPDATE", "ROLLBACK", "ADOPT", "RESTORE"})
 ROLLED_BACK = frozenset({"CREATE", "UPDATE", "ADOPT", "RESTORE"})
 GRACE_SECONDS = 60.0
@@ -87,7 +101,7 @@ class Execution:
         """Bring the operation to its end. Raises LeaseLost when another engine has it now."""
         try:
             rows = await self._load()
-            if self.stack.operation_id != self.operation_id:
+            if await self._is_over():
                 await self._finish(None)
                 return
             failure = await self._work(rows)
@@ -98,6 +112,16 @@ class Execution:
                 self._superseding.cancel()
             if self._bell is not None:
                 await self._bell.close()
+
+    async def _is_over(self) -> bool:
+        """Whether a newer operation of the stack makes this one pointless."""
+        if self.stack.operation_id == self.operation_id:
+            return False
+        return self.operation.action not in BESIDE or await self._newest_deletes()
+
+    async def _newest_deletes(self) -> bool:
+        stack = await self.parts.database.read(lambda c: get_stack(c, self.stack_id))
+        return stack is None or stack.action == "DELETE"
 
     # News from outside
 
@@ -119,6 +143,9 @@ class Execution:
         pursuit, run = self._pursuit, self._run
         stack = await self.parts.database.read(lambda c: get_stack(c, self.stack_id))
         if pursuit is None or run is None or stack is None or stack.operation_id == self.operation_id:
+            self._superseding = None
+            return
+        if self.operation.action in BESIDE and stack.action != "DELETE":
             self._superseding = None
             return
         pursuit.stop()
@@ -227,13 +254,14 @@ class Execution:
             await self._path(),
         )
         run.assert_held = self.assert_held
+        kept = await self._snapshots()
         left = (self.operation.deadline_at - utcnow()).total_seconds()
         if left <= 0:
             return TIMED_OUT
         try:
             if action in CONVERGING or action in TEMPLATE_CHECKED:
                 await asyncio.to_thread(run.read)
-            self._pursuit = pursuit = self._prepare(run, action)
+            self._pursuit = pursuit = self._prepare(run, action, kept)
         except (TemplateError, CycleError) as error:
             return resource_failed(action, str(error))
 
@@ -279,11 +307,37 @@ class Execution:
             await self.parts.bus.announce(SUPERSEDED_TOPIC, child_id)
             await self.parts.bus.ring(OPERATIONS_TOPIC, operation)
 
-    def _prepare(self, run: StackRun, action: str) -> Pursuit[Any]:
+    async def _snapshots(self) -> list[Snapshot]:
+        """Those that this operation is about: one restored or removed, or all of a stack that goes."""
+        parts, identity = self.parts, self.operation.details.get("snapshot_id")
+
+        def query(connection: Connection) -> list[Snapshot]:
+            if self.operation.action == "DELETE":
+                own = [each.id for each in snapshots_of(connection, parts.vault, self.stack_id)]
+                return snapshot_tree(connection, parts.vault, own)
+            if self.operation.action == "DELETE_SNAPSHOT":
+                return snapshot_tree(connection, parts.vault, [str(identity)])
+            found = load_snapshot(connection, parts.vault, str(identity))
+            return [found] if found is not None else []
+
+        wanted = identity is not None or self.operation.action == "DELETE"
+        return await parts.database.read(query) if wanted else []
+
+    def _prepare(self, run: StackRun, action: str, kept: list[Snapshot]) -> Pursuit[Any]:
+        if action == "DELETE_SNAPSHOT":
+            removal = SnapshotRemoval(run, kept)
+            return Pursuit(removal.graph(), removal.begin, keep_going=True)
         if action in CONVERGING or action == "DELETE":
             removing = action == "DELETE"
             observing = bool(self.operation.details.get("converge"))
-            converge = Converge(run, removing=removing, observing=observing)
+            converge = Converge(
+                run,
+                removing=removing,
+                observing=observing,
+                removal=SnapshotRemoval(run, kept) if removing and kept else None,
+            )
+            if kept and not removing:
+                run.kept = kept[0].kept
             graph = converge.graph()
             try:
                 return Pursuit(graph, converge.begin)
@@ -302,6 +356,8 @@ class Execution:
             return TIMED_OUT
         if failures:
             told = [str(error) for error in failures]
+            if action in BESIDE:
+                return "; ".join(told)
             if action == "CHECK" and len(told) > 1:
                 return resource_failed(action, "; ".join(told))
             if not isinstance(failures[0], StepFailed):
@@ -323,6 +379,7 @@ class Execution:
         failures = self._run.failures if self._run is not None and failure is not None else []
         if failure is not None and not failures:
             failures = [{"resource": None, "action": action, "cause": {"kind": "Error", "text": failure}}]
+        rows = self._take_notes() if action == "SNAPSHOT" else []
 
         def end(connection: Connection) -> None:
             outcome["ring"] = None
@@ -330,7 +387,8 @@ class Execution:
             if stack is None:
                 return
             current = stack.operation_id == self.operation_id
-            status = SUPERSEDED if not current else DONE
+            beside = action in BESIDE and stack.action != "DELETE"
+            status = DONE if current or beside else SUPERSEDED
             connection.execute(
                 update(operations)
                 .where(operations.c.id == self.operation_id)
@@ -345,6 +403,12 @@ class Execution:
             )
             if current:
                 self._end_resources(connection, ABORTED if action == "CANCEL" else failure or "")
+            snapshot = self.operation.details.get("snapshot_id")
+            if beside and snapshot is not None:
+                end_removal(connection, snapshot, failure)
+            elif action == "SNAPSHOT" and snapshot is not None:
+                why = (failure or "") if current else BROKEN_OFF
+                end_snapshot(connection, self.parts.vault, snapshot, self.stack, rows, why)
             if current and action != "CANCEL":
                 outcome["ring"] = self._end_stack(connection, stack, action, failure)
 
@@ -367,6 +431,16 @@ class Execution:
             changed["failure"] = aborted(reason or "the work was broken off")
             connection.execute(update(resources).where(resources.c.id == row.id).values(changed))
             insert_events(connection, [resource_event(row)])
+
+    def _take_notes(self) -> list[Resource]:
+        """The rows with their notes; the stored ones forget them in the operation's last commit."""
+        noted = []
+        for row in self._run.current.values() if self._run is not None else ():
+            noted.append(replace(row))
+            if NOTES in row.data:
+                row.data = {key: value for key, value in row.data.items() if key != NOTES}
+                self.scribe.save(row)
+        return noted
 
     def _end_stack(
         self, connection: Connection, stack: Stack, action: str, failure: str | None
@@ -392,6 +466,9 @@ class Execution:
         enter_state(connection, stack, action, COMPLETE, reason)
         if action == "DELETE":
             stack.deleted_at, stack.live_name = utcnow(), None
+            forget_snapshots(
+                connection, [each.id for each in snapshots_of(connection, self.parts.vault, stack.id)]
+            )
             connection.execute(delete(resources).where(resources.c.stack_id == stack.id))
             connection.execute(delete(stack_tags).where(stack_tags.c.stack_id == stack.id))
             if stack.owner_id is None and stack.credentials_id is not None:

@@ -6,7 +6,7 @@ The parent's row and the child's operation are written in one commit; the parent
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -19,7 +19,7 @@ from samovar.orchestration.templates.values import Value, select_path
 from .child_template import child_definition, child_plan
 from .definitions import Definition, load_definition
 from .failures import nested_failed
-from .groups import GROUPS, Phase, group_attribute
+from .groups import GROUPS, SKIPPED, Phase, group_attribute
 from .kinds import Kind
 from .requests import (
     OPERATIONS_TOPIC,
@@ -32,6 +32,7 @@ from .requests import (
     update_stack,
 )
 from .rows import COMPLETE, IN_PROGRESS, Resource, Stack, short_id
+from .snapshots import Kept, kept_definition, restore_stack
 from .store import count_resources_of_tree, get_stack, list_resources
 from .texts import limits_of
 from .wanted import Wanted
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from .steps import Steps
 
 POLL_SECONDS = 1.0
+RESTORING = "restoring"  # in a row's data: the operation that asked the nested stack to go back
 Work = Coroutine[Any, Any, None]
 
 
@@ -63,6 +65,10 @@ class NestedSteps:
         return self.steps.guarded(row, "UPDATE", lambda: self._through_phases(row, wanted, "UPDATE"))
 
     async def _through_phases(self, row: Resource, wanted: Wanted, action: str) -> None:
+        kept = self.run.kept.get(row.name)
+        if kept is not None and kept.child is not None:
+            await self._restore(row, wanted, kept, action)
+            return
         going_on = row.state == (action, IN_PROGRESS) and row.physical_id is not None
         if going_on and row.data.get("phase_of") == wanted.fingerprint:
             await self._wait(row)  # an earlier holder of the operation had got this far
@@ -82,6 +88,39 @@ class NestedSteps:
         row.data.pop("phase_of", None)
         wanted.write_to(row)
         self.run.forget_attributes(row)
+        self.steps.end(row, action, whole=True)
+
+    async def _restore(self, row: Resource, wanted: Wanted, kept: Kept, action: str) -> None:
+        """Have the nested stack go back to its own snapshot; one that is gone is made from it."""
+        run, snapshot = self.run, kept.child or ""
+        if row.data.get(RESTORING) != run.operation.id:
+            present = await load_child(run, row) if row.physical_id is not None else None
+            if SKIPPED in kept.data:
+                row.data[SKIPPED] = kept.data[SKIPPED]
+            row.data[RESTORING] = run.operation.id
+            request = request_for_child(run)
+            if present is None:
+                child = self._new_child(row, "")
+                row.physical_id = child.id
+                wanted.write_to(row)
+                change = _Submitted(
+                    lambda c: create_stack(
+                        c, run.parts.vault, child, kept_definition(c, run.parts.vault, snapshot),
+                        request_for_child(run, snapshot_id=snapshot),
+                    )
+                )  # fmt: skip
+            else:
+                child = present.stack
+                change = _Submitted(
+                    lambda c: restore_stack(c, run.parts.vault, child.id, snapshot, request)[1]
+                )
+            run.scribe.change(change)
+            await self.steps.begin(row, action)
+            await change.tell(run, child.id)
+        await self._wait(row)
+        row.data.pop(RESTORING)
+        wanted.write_to(row)
+        run.forget_attributes(row)
         self.steps.end(row, action, whole=True)
 
     async def _is_there(self, row: Resource, wanted: Wanted, phase: Phase) -> bool:
@@ -110,12 +149,12 @@ class NestedSteps:
             await self._check_limits(len(template.resources))
             child = self._new_child(row, template.description)
             row.physical_id = child.id
-            request = self._request()
+            request = request_for_child(run)
             change = _Submitted(
                 lambda c: create_stack(c, run.parts.vault, child, definition, request, _first(run))
             )
         else:
-            request = self._request()
+            request = request_for_child(run)
             verb = "ROLLBACK" if run.operation.action == "ROLLBACK" else "UPDATE"
             identity = child.id
             change = _Submitted(
@@ -165,13 +204,6 @@ class NestedSteps:
             created_at=utcnow(),
             updated_at=None,
             deleted_at=None,
-        )
-
-    def _request(self) -> Request:
-        operation = self.run.operation
-        user = operation.details.get("user", "")
-        return Request(
-            operation.requested_by, operation.request_id, deadline=operation.deadline_at, user_name=user
         )
 
     async def _wait(self, row: Resource) -> None:
@@ -233,15 +265,31 @@ async def wait_for_child(run: StackRun, row: Resource) -> None:
 
 async def act_on_child(run: StackRun, row: Resource, action: str) -> None:
     """Write an action of the nested stack, ring, wait. A child that is gone needs nothing."""
+    identity, request = row.physical_id or "", request_for_child(run)
+    await ask_child(run, row, lambda c: act_on_stack(c, identity, action, request)[1])
+
+
+def request_for_child(run: StackRun, **details: Any) -> Request:
+    """What a nested stack is asked on behalf of its parent's operation."""
+    operation = run.operation
+    return Request(
+        operation.requested_by,
+        operation.request_id,
+        deadline=operation.deadline_at,
+        user_name=operation.details.get("user", ""),
+        details=details,
+    )
+
+
+async def ask_child(run: StackRun, row: Resource, ask: Callable[[Connection], str | None]) -> None:
+    """Write an operation of the nested stack, ring, wait. A child that is gone needs nothing."""
     if row.physical_id is None:
         return
-    identity, operation = row.physical_id, run.operation
-    request = Request(operation.requested_by, operation.request_id, deadline=operation.deadline_at)
-    change = _Submitted(lambda c: act_on_stack(c, identity, action, request)[1])
+    change = _Submitted(ask)
     await run.scribe.change(change)
     if isinstance(change.error, StackGone):
         return
-    await change.tell(run, identity)
+    await change.tell(run, row.physical_id)
     await wait_for_child(run, row)
 
 

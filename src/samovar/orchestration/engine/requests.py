@@ -65,9 +65,15 @@ class Request:
 
 
 def add_operation(
-    connection: Connection, stack: Stack, action: str, request: Request, definition_id: str | None = None
+    connection: Connection,
+    stack: Stack,
+    action: str,
+    request: Request,
+    definition_id: str | None = None,
+    *,
+    newest: bool = True,
 ) -> str:
-    """Write an operation as the newest of its stack; return its id."""
+    """Write an operation, as the newest of its stack unless it leaves the stack as it is; return its id."""
     now = utcnow()
     turn = connection.execute(
         select(func.coalesce(func.max(operations.c.turn), 0)).where(operations.c.stack_id == stack.id)
@@ -104,7 +110,8 @@ def add_operation(
             lease_expires_at=None,
         )
     )
-    stack.operation_id = identity
+    if newest:
+        stack.operation_id = identity
     return identity
 
 

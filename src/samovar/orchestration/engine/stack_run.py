@@ -6,8 +6,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from samovar.clients import Cloud, CloudError, CloudUnreachable
 from samovar.database import utcnow
@@ -22,6 +22,9 @@ from .rows import Operation, Resource, Stack
 from .scribe import Scribe
 from .store import resource_of
 from .tables import resources
+
+if TYPE_CHECKING:
+    from .snapshots import Kept
 
 T = TypeVar("T")
 FIRST_PAUSES = (0.05, 0.1, 0.2)
@@ -52,6 +55,7 @@ class StackRun(LoadedStack):
         self.abort_reason: str | None = None
         self.assert_held: Callable[[], None] = lambda: None
         self.unsupported_checks = False
+        self.kept: Mapping[str, Kept] = {}  # what the snapshot that is restored keeps, by resource
         self.paused: set[str] = set()  # rows that wait for a hook
         self.failures: list[dict[str, Any]] = []  # what is told of this operation when it has ended
         self.taken_over = asyncio.get_running_loop().time()  # nobody else has asked the cloud since

@@ -8,7 +8,7 @@ again by whoever holds the operation next; creating first looks for what it may 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from samovar.clients import CloudError, CloudUnreachable
@@ -24,6 +24,7 @@ from .hooks import pause_at_hook
 from .pursuit import Fatal
 from .rows import COMPLETE, FAILED, IN_PROGRESS, Resource
 from .scribe import LeaseLost
+from .snapshots import Kept
 from .stack_run import StackRun, second
 from .wanted import Wanted
 
@@ -54,7 +55,7 @@ class Steps:
         if declared.prepares_for_replace and row.replaces and row.physical_id is None:
             await self._make_way(row, self.run.rows.get(row.replaces))
         if not interrupted:
-            row.data.update(await behaviour.prepare(context))
+            row.data.update(self._as_kept(row, wanted, await behaviour.prepare(context)))
         await self.begin(row, "CREATE", announce=not interrupted)
         if interrupted and row.physical_id is None:
             await self._look_for_object(row, context, self.run.taken_over)
@@ -70,6 +71,30 @@ class Steps:
                 await self._discard(row, context, declared.service)
                 await self.run.pause(row, 0.5 * 2**attempt)
         self.end(row, "CREATE")
+
+    def _as_kept(self, row: Resource, wanted: Wanted, notes: Mapping[str, str]) -> Mapping[str, str]:
+        """Notes of a new object; what lives in the stack alone has those of the snapshot that is restored."""
+        kept = self.run.kept.get(row.name)
+        if kept is None or wanted.kind.declared.service or kept.fingerprint != wanted.fingerprint:
+            return notes
+        return {key: kept.data.get(key, value) for key, value in notes.items()}
+
+    def restore(self, row: Resource, kept: Kept) -> Coroutine[Any, Any, None]:
+        """Bring the object of a row to what a snapshot keeps of it."""
+        declared = self.run.kind_of_row(row).declared
+        behaviour, context = self.run.behaviour(declared), self.run.context(row, declared)
+
+        async def restoring() -> None:
+            await self.begin(row, "UPDATE")
+            await self.run.persist(
+                row, lambda: behaviour.restore(context, kept.notes or {}), declared.service
+            )
+            await self._progress(row, context, "RESTORE")
+            row.data["restored"] = self.run.operation.id
+            self.run.forget_attributes(row)
+            self.end(row, "UPDATE", whole=True)
+
+        return self.guarded(row, "UPDATE", restoring)
 
     async def _make_way(self, row: Resource, old: Resource | None) -> None:
         """Have the old object let go of what the object of `row` needs."""

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select
 
 from .rows import OPEN, Operation, Resource, Stack
-from .tables import operations, resources, snapshots, stacks
+from .tables import operations, resources, stacks
 from .vault import Vault
 
 _stack = select(stacks).where(stacks.c.id == bindparam("wanted"))
@@ -146,11 +146,3 @@ def next_operation(connection: Connection, stack_id: str) -> str | None:
         .order_by(operations.c.turn)
         .limit(1)
     ).scalar()
-
-
-def count_snapshots(connection: Connection, stack_id: str) -> int:
-    return int(
-        connection.execute(
-            select(func.count()).select_from(snapshots).where(snapshots.c.stack_id == stack_id)
-        ).scalar_one()
-    )

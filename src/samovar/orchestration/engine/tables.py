@@ -168,18 +168,24 @@ events = Table(
     Index("uq_orchestration_events_id", "id", unique=True),
 )
 
+# A snapshot of a nested stack has the `root_id` of the snapshot it belongs to; others have their own id.
+# `data` is what is shown, `sealed` what is needed to restore and remove it, encrypted.
 snapshots = Table(
     "orchestration_snapshots",
     metadata,
     Column("id", String(36), primary_key=True),
+    Column("root_id", String(36), nullable=False),
     Column("stack_id", String(36), nullable=False),
     Column("name", String(255), nullable=True),
     Column("action", String(16), nullable=False),
     Column("status", String(16), nullable=False),
     Column("status_reason", Text, nullable=False),
+    Column("definition_id", String(36), nullable=False),
     Column("data", Json, nullable=True),
+    Column("sealed", LongText, nullable=True),
     Column("created_at", Timestamp, nullable=False),
     Index("ix_orchestration_snapshots_stack_id", "stack_id"),
+    Index("ix_orchestration_snapshots_root_id", "root_id"),
 )
 
 # What the engine acts with for a stack tree: a trust or an application credential, encrypted.

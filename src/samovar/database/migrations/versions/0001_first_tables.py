@@ -933,16 +933,24 @@ def upgrade() -> None:
     op.create_table(
         "orchestration_snapshots",
         sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("root_id", sa.String(length=36), nullable=False),
         sa.Column("stack_id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=True),
         sa.Column("action", sa.String(length=16), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("status_reason", sa.Text(), nullable=False),
+        sa.Column("definition_id", sa.String(length=36), nullable=False),
         sa.Column("data", Json(), nullable=True),
+        sa.Column(
+            "sealed",
+            sa.Text().with_variant(mysql.LONGTEXT(), "mariadb").with_variant(mysql.LONGTEXT(), "mysql"),
+            nullable=True,
+        ),
         sa.Column("created_at", Timestamp(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orchestration_snapshots")),
     )
     with op.batch_alter_table("orchestration_snapshots", schema=None) as batch_op:
+        batch_op.create_index("ix_orchestration_snapshots_root_id", ["root_id"], unique=False)
         batch_op.create_index("ix_orchestration_snapshots_stack_id", ["stack_id"], unique=False)
 
     op.create_table(

@@ -35,6 +35,7 @@ from samovar.orchestration.resources.behaviours.user_data import encoded
 # The long steps of an update that are still to do, as JSON: kept durably, done one after the other.
 _STEPS = "update_steps"
 _SNAPSHOT = "snapshot_image"
+_SAVING = "images_before"  # while a snapshot is made: the images of its name that were there before
 _SETTLED = {
     "CREATE": "ACTIVE",
     "RESUME": "ACTIVE",
@@ -200,13 +201,26 @@ class Server(RestObject):
             await self._act(context, {"resume": None})
 
     async def snapshot(self, context: ResourceContext) -> Mapping[str, str]:
-        path = self.object_path(context, "action")
-        answer = await context.cloud.request(
-            "compute", "POST", path, json={"createImage": {"name": context.physical_name}}
-        )
-        image = str((answer.body or {}).get("image_id") or answer.headers["location"].rpartition("/")[2])
+        name = context.physical_name
+        saved = context.data.get(_SAVING)
+        if saved is None:
+            # Images of this name that are there already are those of earlier snapshots.
+            await context.set_data(_SAVING, ",".join(await self._images(context, name)))
+            image = None
+        else:
+            there = [each for each in await self._images(context, name) if each not in saved.split(",")]
+            image = there[0] if there else None
+        if image is None:
+            path, body = self.object_path(context, "action"), {"createImage": {"name": name}}
+            answer = await context.cloud.request("compute", "POST", path, json=body)
+            image = str((answer.body or {}).get("image_id") or answer.headers["location"].rpartition("/")[2])
         await context.set_data(_SNAPSHOT, image)
-        return {"image": image}
+        return {"snapshot_image_id": image}
+
+    @staticmethod
+    async def _images(context: ResourceContext, name: str) -> list[str]:
+        found = await context.cloud.get("image", "/v2/images", query={"name": name})
+        return [str(each["id"]) for each in found["images"]]
 
     async def _saved(self, context: ResourceContext) -> Waiting | None:
         image = context.data.get(_SNAPSHOT)
@@ -217,17 +231,19 @@ class Server(RestObject):
             raise ResourceFailed(f'The image "{shown["name"]}" of the server could not be made.')
         if shown["status"] != "active":
             return Waiting(f'image "{shown["name"]}" of the server, which is {shown["status"]}')
+        await context.set_data(_SAVING, None)
         return None
 
     async def delete_snapshot(self, context: ResourceContext, notes: Mapping[str, str]) -> None:
         try:
-            await context.cloud.request("image", "DELETE", f"/v2/images/{notes['image']}")
+            await context.cloud.request("image", "DELETE", f"/v2/images/{notes['snapshot_image_id']}")
         except CloudError as error:
             if not error.not_found:
                 raise
 
     async def restore(self, context: ResourceContext, notes: Mapping[str, str]) -> None:
-        await self._act(context, {"rebuild": {"imageRef": notes["image"], "name": self.chosen_name(context)}})
+        image, name = notes["snapshot_image_id"], self.chosen_name(context)
+        await self._act(context, {"rebuild": {"imageRef": image, "name": name}})
 
     # Reading.
 
