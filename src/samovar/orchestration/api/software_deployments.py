@@ -7,12 +7,12 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, select, update
+from sqlalchemy import Connection, RowMapping, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from samovar.database import new_id, utcnow
-from samovar.orchestration.engine.rows import FAILED
-from samovar.orchestration.engine.tables import resources
+from samovar.orchestration.engine.rows import FAILED, IN_PROGRESS
+from samovar.orchestration.engine.tables import resources, stacks
 from samovar.orchestration.software import (
     deployed_configs,
     deployment_shown,
@@ -71,8 +71,13 @@ class SoftwareDeployments:
         open_ones = [row["id"] for row in rows if row["status"] == "IN_PROGRESS"]
         given_up: set[str] = set()
         if open_ones:
-            query = select(resources.c.physical_id).where(
-                resources.c.physical_id.in_(open_ones), resources.c.status == FAILED
+            query = (
+                select(resources.c.physical_id)
+                .select_from(resources.join(stacks, stacks.c.id == resources.c.stack_id))
+                .where(
+                    resources.c.physical_id.in_(open_ones),
+                    or_(resources.c.status == FAILED, stacks.c.status != IN_PROGRESS),
+                )
             )
             given_up = set(await self.database.read(lambda c: list(c.execute(query).scalars())))
         cancelled = {"status": "FAILED", "status_reason": "Deployment cancelled."}
