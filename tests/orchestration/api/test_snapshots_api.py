@@ -71,9 +71,7 @@ async def test_what_cannot_be_done_with_snapshots(heat: Client) -> None:
     for method, path in (("GET", "/x"), ("DELETE", "/x"), ("POST", "/x/restore")):
         missing = await heat(method, f"{url}/snapshots{path}")
         assert missing.status == 404
-        assert missing.json["error"]["message"] == (
-            "The Snapshot (x of Stack slow) could not be found."
-        )
+        assert missing.json["error"]["message"] == ("The Snapshot (x of Stack slow) could not be found.")
     other = await heat.create("other")
     await heat.until(other, "CREATE_COMPLETE")
     identity = (await heat("POST", f"{url}/snapshots", {})).json["id"]
