@@ -39,7 +39,6 @@ from .requests import (
     roll_back,
     save_stack,
 )
-from .revisions import list_revisions
 from .rows import COMPLETE, DONE, FAILED, IN_PROGRESS, SUPERSEDED, Operation, Resource, Stack
 from .scribe import LeaseLost, Scribe
 from .snapshot_removal import SnapshotRemoval
@@ -56,7 +55,7 @@ from .snapshots import (
 )
 from .stack_run import StackRun
 from .store import get_operation, get_stack, list_resources, lock_stack
-from .tables import operations, resources, stack_tags
+from .tables import operations, resources, revisions, stack_tags
 
 log = logging.getLogger(__name__)
 BESIDE = frozenset({"DELETE_SNAPSHOT"})  # what leaves the stack's state alone, whatever comes after it
@@ -479,10 +478,9 @@ class Execution:
                 stack.definition_id = self._rolled_back_to(connection, stack)
             stack.previous_definition_id = None
         save_stack(connection, stack)
-        kept = [stack.definition_id, stack.previous_definition_id]
-        if stack.owner_id is None and action != "DELETE":
-            kept += [each.definition_id for each in list_revisions(connection, stack.id)]
-        drop_unused_definitions(connection, stack.id, kept)
+        if action == "DELETE":
+            connection.execute(delete(revisions).where(revisions.c.stack_id == stack.id))
+        drop_unused_definitions(connection, stack.id, [stack.definition_id, stack.previous_definition_id])
         return None
 
     def _rolled_back_to(self, connection: Connection, stack: Stack) -> str:
