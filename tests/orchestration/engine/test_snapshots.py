@@ -170,7 +170,7 @@ async def one_life(kept: Kept, n: int, after: bool) -> list[str]:
         deaths.append("remove")
     assert await kept.snapshot(identity) is None and await kept.count(snapshots) == 0
     assert not any(key.startswith("saved") for key in kept.cloud.things)
-    assert await kept.count(definitions) == 2  # the stack's and its group's
+    assert await kept.count(definitions) == 4  # three of the stack's history, and its group's
     assert (await stand.stack(kept.stack)).action == "RESTORE"
     return deaths
 
