@@ -38,7 +38,8 @@ quietly_install() {
 }
 
 # file:package
-for need in /usr/lib/rabbitmq/bin/rabbitmq-server:rabbitmq-server; do
+for need in /usr/lib/rabbitmq/bin/rabbitmq-server:rabbitmq-server /usr/lib/postgresql:postgresql \
+    /usr/sbin/mariadbd:mariadb-server /usr/bin/redis-server:redis-server /usr/bin/memcached:memcached; do
     [ -e "${need%%:*}" ] || quietly_install "${need#*:}"
 done
 

@@ -4,6 +4,7 @@
 from pathlib import Path
 
 from samovar.config import Settings
+from samovar.coordination import Partition, TableCoordinator
 from samovar.database import Database
 from samovar.loadbalancer.housekeeping import Service
 from samovar.messaging import LocalBus
@@ -33,3 +34,21 @@ async def test_what_nobody_knows_is_removed(tmp_path: Path, database_url: str):
     await Service(database, LocalBus(), Settings(state_dir=tmp_path), cloud).clean()
     assert cloud.removed == [("DELETE", "/servers/s"), ("DELETE", "/v2.0/ports/p")]
     await database.close()
+
+
+async def test_of_two_housekeepers_one_cleans_in_each_round(tmp_path: Path, database_url: str):
+    databases = [Database(database_url) for _ in range(2)]
+    databases[0].create_tables()
+    cloud, members = Cloud(), [TableCoordinator(database) for database in databases]
+    keepers = [
+        Service(database, LocalBus(), Settings(state_dir=tmp_path), cloud, Partition(member, "housekeeping"))
+        for database, member in zip(databases, members, strict=True)
+    ]
+    for keeper in keepers:
+        await keeper._share.refresh()
+    for keeper in keepers:
+        await keeper.clean()
+    assert cloud.removed == [("DELETE", "/servers/s"), ("DELETE", "/v2.0/ports/p")]
+    for member, database in zip(members, databases, strict=True):
+        await member.stop()
+        await database.close()

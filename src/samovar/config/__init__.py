@@ -2,6 +2,7 @@
 """Configuration: read once into typed objects that are passed down."""
 
 from .amphora import AmphoraSettings
+from .coordination import CoordinationSettings
 from .listening import DOORS, Door, Listening, ListenSettings, ServiceSettings
 from .loadbalancer import LoadBalancerSettings
 from .messaging import MessagingSettings
@@ -22,6 +23,7 @@ __all__ = [
     "DOORS",
     "AmphoraSettings",
     "ApiSettings",
+    "CoordinationSettings",
     "DatabaseSettings",
     "Door",
     "EngineSettings",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .amphora import AmphoraSettings
+from .coordination import CoordinationSettings
 from .listening import DOORS, Listening, ListenSettings, ServiceSettings
 from .loadbalancer import LoadBalancerSettings
 from .messaging import MessagingSettings
@@ -149,6 +150,7 @@ class Settings:
     amphora: AmphoraSettings = field(default_factory=AmphoraSettings)
     key_manager: KeyManagerSettings = field(default_factory=KeyManagerSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    coordination: CoordinationSettings = field(default_factory=CoordinationSettings)
     policy_file: Path | None = None
 
     @property
@@ -182,6 +184,7 @@ def load(state_dir: Path, files: Iterable[Path] = ()) -> Settings:
         key_manager=KeyManagerSettings(
             [key.strip() for line in keys for key in line.split(",") if key.strip()]
         ),
+        coordination=fill(CoordinationSettings, sections),
         policy=fill(PolicySettings, sections),
         policy_file=Path(policy_file[-1]) if policy_file else None,
     )

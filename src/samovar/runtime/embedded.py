@@ -25,6 +25,7 @@ from samovar.clients import (
 from samovar.cloud import compute, identity, image, key_manager, network
 from samovar.cloud.host import HostClient, HostError
 from samovar.config import DOORS, Settings
+from samovar.coordination import Partition, open_coordinator
 from samovar.database import Database, DatabaseUnavailable
 from samovar.loadbalancer import api as loadbalancer_api
 from samovar.loadbalancer import health as loadbalancer_health
@@ -96,6 +97,10 @@ class Embedded:
         self._application: ASGIApp | None = None
         self.front: ASGIApp = self._front().asgi()
         self._whole = wanted == set(SERVICES)
+        try:
+            self._coordinator = open_coordinator(settings.coordination, database, alone=self._whole)
+        except ValueError as error:
+            raise StartError(str(error)) from error
         self._transport: Transport = InProcess(self.application) if self._whole else Http()
 
     async def application(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -215,12 +220,18 @@ class Embedded:
             self._services["loadbalancer-health"] = loadbalancer_health.Service(database, bus, settings, own)
         if "loadbalancer-housekeeping" in self.wanted:
             own = self._service_user("octavia")
-            keeper = loadbalancer_housekeeping.Service(database, bus, settings, own)
+            share = Partition(
+                self._coordinator,
+                loadbalancer_housekeeping.GROUP,
+                settings.coordination.partitioning_group_prefix,
+            )
+            keeper = loadbalancer_housekeeping.Service(database, bus, settings, own, share)
             self._services["loadbalancer-housekeeping"] = keeper
 
     async def start(self) -> None:
         """Start every service, one after the other."""
         await self._bus.start()
+        await self._coordinator.start()
         for name in SERVICES:
             if name in self.wanted:
                 await self._services[name].start()
@@ -237,6 +248,7 @@ class Embedded:
 
     async def close(self) -> None:
         """Give up connections."""
+        await self._coordinator.stop()
         self._sandbox.close()
         await self._bus.close()
         await self._transport.close()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The housekeeping of load balancing."""
+"""Housekeeping of load balancing: certificates renewed, leftovers removed."""
 
-from .service import Service
+from .service import GROUP, Service
 
-__all__ = ["Service"]
+__all__ = ["GROUP", "Service"]

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, or_, select, update
 
 from samovar.clients import Cloud, CloudError, CloudUnreachable, ServiceNotInCatalog
 from samovar.config import Settings
+from samovar.coordination import Alone, Partition
 from samovar.database import Database, utcnow
 from samovar.messaging import Bus
 
@@ -27,9 +28,10 @@ from ..worker.parts import Parts
 from ..worker.rows import amphora
 from .unfinished import unfinished
 
-__all__ = ["Service"]
+__all__ = ["GROUP", "Service"]
 
 log = logging.getLogger(__name__)
+GROUP = "loadbalancer-housekeeping"
 SERVER = re.compile(r"amphora-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 EXPECTED = (CloudError, CloudUnreachable, ServiceNotInCatalog, AgentRefused, AgentUnreachable, AuthorityError)
 STRAY_SECONDS = 300
@@ -38,9 +40,17 @@ BUSY_SECONDS = 600
 
 
 class Service:
-    """loadbalancer-housekeeping."""
+    """loadbalancer-housekeeping. Several share the work: each does what of `share` is its own."""
 
-    def __init__(self, database: Database, bus: Bus, settings: Settings, own: Cloud) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        settings: Settings,
+        own: Cloud,
+        share: Partition | None = None,
+    ) -> None:
+        self._share = share or Partition(Alone(), GROUP)
         self._database, self._bus, self._cloud = database.in_turn("loadbalancer"), bus, own
         self._settings = settings.amphora
         self._parts = Parts.of(settings, own)
@@ -57,6 +67,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._share.leave()
         await self._parts.close()
 
     async def remind(self) -> int:
@@ -68,7 +79,13 @@ class Service:
         return len(asked)
 
     async def clean(self) -> None:
-        """Forget old operations; remove servers and VIP ports of load balancers that nobody knows."""
+        """Forget old operations; remove servers and VIP ports of load balancers that nobody knows.
+
+        One housekeeper of all does it in each round.
+        """
+        await self._share.refresh()
+        if not self._share.mine("clean"):
+            return
         age = datetime.timedelta(seconds=self._settings.operation_expiry_age)
         await self._database.write(lambda c: _forget(c, utcnow() - age))
         known = await self._database.read(lambda c: set(c.execute(select(amphorae.c.id)).scalars()))
@@ -85,7 +102,10 @@ class Service:
         """Give amphorae whose certificate ends soon another one; how many got one."""
         soon = utcnow() + datetime.timedelta(seconds=self._settings.cert_expiry_buffer)
         renewed = 0
+        await self._share.refresh()
         for amphora_id in await self._database.read(lambda c: _ending(c, soon)):
+            if not self._share.mine(amphora_id):
+                continue
             if not await self._database.write(lambda c, one=amphora_id: _take(c, one)):  # type: ignore[misc]
                 continue
             values: dict[str, Any] = {"cert_busy": False}

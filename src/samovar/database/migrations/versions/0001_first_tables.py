@@ -182,6 +182,27 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "coordination_groups",
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_coordination_groups")),
+    )
+    op.create_table(
+        "coordination_locks",
+        sa.Column("id", sa.String(length=255), nullable=False),
+        sa.Column("lease_owner", sa.String(length=255), nullable=True),
+        sa.Column("lease_epoch", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("lease_expires_at", Timestamp(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_coordination_locks")),
+    )
+    op.create_table(
+        "coordination_members",
+        sa.Column("group_name", sa.String(length=255), nullable=False),
+        sa.Column("member", sa.String(length=255), nullable=False),
+        sa.Column("heard_at", Timestamp(), nullable=False),
+        sa.PrimaryKeyConstraint("group_name", "member", name=op.f("pk_coordination_members")),
+    )
+    op.create_table(
         "database_receipts",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("batch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
