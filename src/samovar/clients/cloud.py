@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from .credentials import Credentials
-from .errors import CloudError, CloudUnreachable, ServiceNotInCatalog, words
+from .errors import CloudError, CloudUnreachable, ServiceNotInCatalog, seconds_of, words
 from .transport import RawAnswer, Transport
 
 RENEW_BEFORE = datetime.timedelta(seconds=60)
@@ -182,6 +182,7 @@ class Cloud:
                 path=path,
                 request_id=raw.headers.get("x-openstack-request-id", "unknown"),
                 body=decoded,
+                retry_after=seconds_of(raw.headers.get("retry-after")),
             )
         return Answer(raw.status, decoded, raw.headers)
 

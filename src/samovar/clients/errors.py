@@ -8,7 +8,9 @@ ServiceNotInCatalog        the cloud has no such service (LookupError)
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 
@@ -16,7 +18,16 @@ class CloudError(Exception):
     """The cloud refused a request."""
 
     def __init__(
-        self, status: int, message: str, *, service: str, method: str, path: str, request_id: str, body: Any
+        self,
+        status: int,
+        message: str,
+        *,
+        service: str,
+        method: str,
+        path: str,
+        request_id: str,
+        body: Any,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(f"{message} (HTTP {status}) (Request-ID: {request_id})")
         self.status = status
@@ -26,6 +37,7 @@ class CloudError(Exception):
         self.path = path
         self.request_id = request_id
         self.body = body
+        self.retry_after = retry_after  # seconds for which the service asks to be left alone
 
     @property
     def not_found(self) -> bool:
@@ -79,3 +91,18 @@ def words(body: Any, status: int) -> str:
             if isinstance(value, Mapping) and isinstance(value.get("message"), str):
                 return str(value["message"])
     return f"HTTP {status}"
+
+
+def seconds_of(header: str | None) -> float | None:
+    """What a Retry-After header says, in seconds from now; None when it says nothing that is understood."""
+    if not header:
+        return None
+    if header.strip().isdigit():
+        return float(header)
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.UTC)
+    return max(0.0, (moment - datetime.datetime.now(datetime.UTC)).total_seconds())

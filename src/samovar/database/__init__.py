@@ -3,11 +3,12 @@
 
 from . import mysql as _mysql  # noqa: F401  (how tables are made there)
 from .clock import now
-from .engine import Database, DatabaseUnavailable
+from .engine import Database, DatabaseFull, DatabaseUnavailable
 from .tables import Json, Timestamp, hex_id, metadata, new_id, utcnow
 
 __all__ = [
     "Database",
+    "DatabaseFull",
     "DatabaseUnavailable",
     "Json",
     "Timestamp",

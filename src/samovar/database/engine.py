@@ -23,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from samovar.config import DatabaseSettings
 
+from .journal import DatabaseFull as DatabaseFull
 from .journal import DatabaseUnavailable as DatabaseUnavailable
 from .journal import Journal
 from .servers import Failure, address, connect_arguments, failure, prepare

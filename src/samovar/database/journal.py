@@ -29,7 +29,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from .servers import Failure, failure
+from .servers import Failure, failure, is_full
 from .turns import Receipts, take
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,10 @@ Change = Callable[[Connection], Any]
 
 class DatabaseUnavailable(ConnectionError):
     """The database did not take a transaction: it is away, full, or locked by another program."""
+
+
+class DatabaseFull(DatabaseUnavailable):
+    """The database has no room left for what was to be written; it takes changes again when there is."""
 
 
 @dataclass(slots=True)
@@ -135,7 +139,7 @@ class Journal:
             except (DBAPIError, PoolTimeout) as error:
                 if self._receipts:
                     self._receipts.lost()
-                if time.monotonic() - batch[0].since > self._patience:
+                if is_full(error) or time.monotonic() - batch[0].since > self._patience:
                     self._refuse(batch, error)
                     return
                 time.sleep(random.uniform(0.05, 0.25))
@@ -196,8 +200,9 @@ class Journal:
     def _refuse(self, batch: list[_Waiting], error: Exception) -> None:
         """Answer that the database does not take it."""
         said = error.orig if isinstance(error, DBAPIError) else error
+        kind = DatabaseFull if is_full(error) else DatabaseUnavailable
         for waiting in batch:
-            waiting.error = DatabaseUnavailable(f"the database refused the transaction: {said}")
+            waiting.error = kind(f"the database refused the transaction: {said}")
             waiting.error.__cause__ = error
         if self._receipts:
             self._receipts.settled()

@@ -50,6 +50,9 @@ _MYSQL_AWAY = frozenset(
 )
 
 
+_MYSQL_FULL = frozenset({1021, 1114})
+
+
 class Failure(enum.Enum):
     """What an error of the driver means for whoever asked."""
 
@@ -160,3 +163,13 @@ def failure(error: DBAPIError) -> Failure:
     if number in _MYSQL_AWAY or isinstance(error, InterfaceError) or error.connection_invalidated:
         return Failure.AWAY
     return Failure.STATEMENT
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the database refused because there is no room left for what was to be written."""
+    told = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(told, sqlite3.Error):
+        return getattr(told, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    if getattr(told, "sqlstate", None) == "53100":
+        return True
+    return bool(told is not None and told.args and told.args[0] in _MYSQL_FULL)

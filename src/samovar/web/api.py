@@ -25,7 +25,7 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from samovar.auth import Context, InvalidToken, Policy, PolicyDenied, TokenValidator
-from samovar.database import DatabaseUnavailable
+from samovar.database import DatabaseFull, DatabaseUnavailable
 
 from .errors import BadRequest, Fault, Forbidden, NotFound, ServiceUnavailable, TooLarge, Unauthorized
 
@@ -204,6 +204,12 @@ class Api:
             fault = error
         elif isinstance(error, PolicyDenied):
             fault = Forbidden(str(error))
+        elif isinstance(error, DatabaseFull):
+            log.warning("%s %s: %s", call.request_id, call.request.url.path, error)
+            fault = ServiceUnavailable(
+                "The disk that holds the database is full, so nothing was changed; make room and try again.",
+                headers={"retry-after": "30"},
+            )
         elif isinstance(error, DatabaseUnavailable):
             log.warning("%s %s: %s", call.request_id, call.request.url.path, error)
             fault = ServiceUnavailable(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,8 +11,17 @@ from typing import Any
 from sqlalchemy import Connection, update
 
 from samovar.auth import PolicyDenied
+from samovar.clients import CloudError, CloudUnreachable
 from samovar.database import new_id, utcnow
-from samovar.orchestration.engine.deferred import Deferred, delegate, store_deferred, withdraw
+from samovar.orchestration.engine.deferred import (
+    CredentialsMissing,
+    Deferred,
+    credentials_of,
+    delegate,
+    load_deferred,
+    store_deferred,
+    withdraw,
+)
 from samovar.orchestration.engine.definitions import Definition, load_definition
 from samovar.orchestration.engine.event_bell import EVENTS_TOPIC
 from samovar.orchestration.engine.loaded import LoadedStack
@@ -23,7 +33,7 @@ from samovar.orchestration.engine.requests import (
     create_stack,
     update_stack,
 )
-from samovar.orchestration.engine.rows import NAME_PATTERN, Stack
+from samovar.orchestration.engine.rows import FAILED, NAME_PATTERN, Stack
 from samovar.orchestration.engine.store import count_root_stacks, lock_stack
 from samovar.orchestration.engine.tables import stacks
 from samovar.orchestration.templates import (
@@ -43,6 +53,8 @@ from .listing import Listing
 from .planning import check_plan
 from .render import outputs_shown, stack_shown
 from .values import flag, truth
+
+log = logging.getLogger(__name__)
 
 LOOKUP_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 PARTS_BY_GET = ("resources", "events", "template", "actions", "environment", "files", "why", "history")
@@ -199,6 +211,34 @@ class Stacks:
             return None
         return await delegate(call.context, self.parts.cloud_for, self.parts.trustee)
 
+    async def _delegate_again(self, call: Call, stack: Stack) -> Deferred | None:
+        """A new delegation by the caller, when that of a stack that has failed does not work any more.
+
+        So a stack whose trust was withdrawn, or whose owner is gone, can still be mended and deleted.
+        """
+        identity = stack.credentials_id
+        if identity is None or stack.status != FAILED or call.context.project_id != stack.project_id:
+            return None
+        stored = await self.parts.database.read(lambda c: load_deferred(c, self.parts.vault, identity))
+        try:
+            if stored is not None:
+                await self.parts.cloud_for(credentials_of(stored, self.parts.trustee)).token()
+                return None
+        except CloudUnreachable:
+            return None
+        except CloudError as error:
+            if error.status not in (401, 403, 404):
+                return None
+        except CredentialsMissing:
+            pass
+        return await delegate(call.context, self.parts.cloud_for, self.parts.trustee)
+
+    def _keep_delegation(self, connection: Connection, stack: Stack, deferred: Deferred) -> None:
+        store_deferred(connection, self.parts.vault, deferred)
+        connection.execute(
+            update(stacks).where(stacks.c.root_id == stack.root_id).values(credentials_id=deferred.id)
+        )
+
     def request(self, call: Call, timeout_mins: int | None, **details: Any) -> Request:
         seconds = 60.0 * timeout_mins if timeout_mins else self.parts.settings.engine.stack_action_timeout
         return Request(
@@ -331,7 +371,10 @@ class Stacks:
         raise_errors(check_immutable(loaded.texts.parameters, draft.parameters))
         await self.reader.check_in_cloud(draft, self.desk.cloud(call))
         insists = await self._check_plan(body, draft, loaded)
-        deferred = await self._delegate(call, draft) if stack.credentials_id is None else None
+        if stack.credentials_id is None:
+            deferred = await self._delegate(call, draft)
+        else:
+            deferred = await self._delegate_again(call, stack)
         changes: dict[str, Any] = {"description": draft.template.description}
         if options.tags is not None:
             changes["tags"] = options.tags
@@ -357,10 +400,7 @@ class Stacks:
                         type="PlanChanged",
                     )
             if deferred is not None:
-                store_deferred(connection, self.parts.vault, deferred)
-                connection.execute(
-                    update(stacks).where(stacks.c.root_id == stack.root_id).values(credentials_id=deferred.id)
-                )
+                self._keep_delegation(connection, stack, deferred)
             return update_stack(connection, self.parts.vault, stack.id, definition, request, changes)[1]
 
         try:
@@ -384,7 +424,18 @@ class Stacks:
         no_body(call)
         stack = await self.desk.find(call, live=True)
         request = self.request(call, stack.timeout_mins)
-        _, operation = await self.parts.database.write(lambda c: act_on_stack(c, stack.id, "DELETE", request))
+        try:
+            deferred = await self._delegate_again(call, stack)
+        except (CloudError, CloudUnreachable) as error:
+            log.warning("stack %s is deleted with the credentials that it has: %s", stack.name, error)
+            deferred = None
+
+        def change(connection: Connection) -> str | None:
+            if deferred is not None:
+                self._keep_delegation(connection, stack, deferred)
+            return act_on_stack(connection, stack.id, "DELETE", request)[1]
+
+        operation = await self.parts.database.write(change)
         await self.ring(stack.id, operation)
         return Reply(204)
 

@@ -29,7 +29,7 @@ from .tables import operations, resources, stacks
 from .vault import Vault
 
 log = logging.getLogger(__name__)
-RETRY_SECONDS = 0.5
+RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 5.0
 
 Extra = Callable[[Connection], None]
 
@@ -244,6 +244,7 @@ class Scribe:
             found: str | None = connection.execute(_newest_operation, {"stack": self.stack_id}).scalar()
             return found
 
+        pause = RETRY_SECONDS
         while True:
             try:
                 return await self._database.write(apply)
@@ -251,7 +252,8 @@ class Scribe:
                 # Nothing is lost while we wait: the work is described in `batch`. When another engine has
                 # taken over meanwhile, the guard refuses this write.
                 log.warning("operation %s waits for the database: %s", self.operation_id, error)
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_RETRY_SECONDS)
 
     def _values(self, row: Resource) -> dict[str, Any]:
         values = {name: getattr(row, name) for name in _COLUMNS}

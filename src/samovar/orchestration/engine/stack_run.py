@@ -15,7 +15,7 @@ from samovar.orchestration.resources.behaviour import Waiting
 
 from .definitions import Definition
 from .events import resource_event
-from .failures import TimedOut
+from .failures import MOST_WORDS, TimedOut
 from .loaded import LoadedStack
 from .parts import Parts
 from .rows import Operation, Resource, Stack
@@ -34,6 +34,7 @@ SERVER_ERROR_TRIES = 4
 TROUBLE_TOLD_AFTER = 3  # tries: shorter trouble is no event
 MOST_FAILURES = 20
 FINISH_SECONDS = 10.0
+LONGEST_RESPECT = 300.0
 
 
 class StackRun(LoadedStack):
@@ -131,6 +132,13 @@ class StackRun(LoadedStack):
             self._wakes.pop(row.id, None)
             self._waiters.pop(row.id, None)
 
+    async def _leave_alone(self, row: Resource, seconds: float) -> None:
+        """Pause for all of that time: news of other things do not end it."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while (left := until - loop.time()) > 0:
+            await self.pause(row, left)
+
     # Waiting for the cloud
 
     async def until_done(
@@ -203,6 +211,7 @@ class StackRun(LoadedStack):
         """
         tries, left = 0, None
         while True:
+            asked_for = 0.0  # seconds for which the service wants to be left alone
             try:
                 async with self.parts.limits.slot(service):
                     self.assert_held()
@@ -221,15 +230,17 @@ class StackRun(LoadedStack):
                     raise
                 if ambiguous and error.status != 429 and error.status != 503:
                     raise
-                name = error.service
-                trouble = f"the {name} service to recover (HTTP {error.status}: {error.message})"
+                name, asked_for = error.service, min(error.retry_after or 0.0, LONGEST_RESPECT)
+                trouble = f"the {name} service to recover (HTTP {error.status}: {error.message[:MOST_WORDS]})"
                 if error.status == 500:
                     left = sum(_trouble_pause(later) for later in range(tries + 1, SERVER_ERROR_TRIES))
             tries += 1
             self.note_wait(row, trouble, left=left, about=f"service {name}", cloud=name)
             if tries == TROUBLE_TOLD_AFTER:
                 self._tell_of_trouble(row)
-            await self.pause(row, _trouble_pause(tries))
+            await self._leave_alone(row, asked_for)
+            if asked_for < _trouble_pause(tries):
+                await self.pause(row, _trouble_pause(tries) - asked_for)
 
 
 def _trouble_pause(tries: int) -> float:
