@@ -46,7 +46,12 @@ def test_the_life_of_a_server(live, network, tmp_path):
     live.run("server", "resize", "--flavor", "m1.small", "--wait", "one", **ME)
     live.run("server", "resize", "confirm", "one", **ME)
     assert live.until("one", "ACTIVE")["flavor"]["name"] == "m1.small"
+    live.mine("server", "image", "create", "--name", "shot", "--wait", "one")
+    assert live.mine("image", "show", "shot")["properties"]["image_type"] == "snapshot"
+    live.run("server", "rebuild", "--image", "shot", "--wait", "one", **ME)
+    assert live.until("one", "ACTIVE")["image"].startswith("shot")
     live.run("server", "rebuild", "--image", "host", "--wait", "one", **ME)
+    live.run("image", "delete", "shot", **ME)
     live.run("server", "set", "--name", "uno", "--property", "a=b", "--tag", "hot", "one", **ME)
     shown = live.mine("server", "show", "uno")
     assert shown["tags"] == ["hot"] and shown["properties"] == {"role": "web", "a": "b"}

@@ -14,7 +14,7 @@ import msgspec
 
 from .credentials import Credentials
 from .errors import CloudError, CloudUnreachable, ServiceNotInCatalog, seconds_of, words
-from .transport import RawAnswer, Transport
+from .transport import Body, RawAnswer, Transport
 
 RENEW_BEFORE = datetime.timedelta(seconds=60)
 TIMEOUT = 60.0
@@ -117,7 +117,7 @@ class Cloud:
         path: str,
         *,
         json: Any = None,
-        body: bytes | None = None,
+        body: Body = None,
         query: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None,
         headers: Mapping[str, str] | None = None,
         microversion: str | None = None,
@@ -125,6 +125,7 @@ class Cloud:
     ) -> Answer:
         """Ask `service` (a catalog type) for ``method path``; `path` follows the catalog's endpoint.
 
+        A `body` that comes in pieces is sent as it comes, and cannot be sent twice.
         Raises CloudError for any answer from 400 up, CloudUnreachable when there was none (a GET is
         tried twice more first), ServiceNotInCatalog.
         """
@@ -133,14 +134,15 @@ class Cloud:
             if query:
                 url += "?" + urlencode(query, doseq=True)
             sent = {"accept": "application/json", **(headers or {}), "x-auth-token": await self.token()}
-            payload = body
+            payload: Body = body
             if json is not None:
                 payload = msgspec.json.encode(json)
                 sent.setdefault("content-type", "application/json")
             if microversion is not None:
                 sent["openstack-api-version"] = f"{service} {microversion}"
             raw = await self._send(method, url, sent, payload, timeout)
-            if raw.status != 401 or renewed or self.credentials.token is not None:
+            once = body is not None and not isinstance(body, bytes)
+            if raw.status != 401 or renewed or once or self.credentials.token is not None:
                 break
             self._token = None
         return self._answer(raw, service, method, path)
@@ -150,7 +152,7 @@ class Cloud:
         return (await self.request(service, "GET", path, **options)).body
 
     async def _send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float
+        self, method: str, url: str, headers: Mapping[str, str], body: Body, timeout: float
     ) -> RawAnswer:
         attempts = 3 if method in ("GET", "HEAD") else 1
         for attempt in range(1, attempts + 1):

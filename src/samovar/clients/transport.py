@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -12,6 +12,8 @@ from urllib.parse import unquote, urlsplit
 from starlette.types import ASGIApp, Message
 
 from .errors import CloudUnreachable
+
+Body = bytes | AsyncIterator[bytes] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,21 @@ class Transport(Protocol):
     """Carries one request to `url` and brings the answer back."""
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float
+        self, method: str, url: str, headers: Mapping[str, str], body: Body, timeout: float
     ) -> RawAnswer:
         """Raises CloudUnreachable when there was no answer within `timeout` seconds."""
 
     async def close(self) -> None:
         """Give up pooled connections."""
+
+
+async def _messages(body: Body) -> AsyncIterator[Message]:
+    """The body as an ASGI application receives it."""
+    if body is not None and not isinstance(body, bytes):
+        async for piece in body:
+            yield {"type": "http.request", "body": piece, "more_body": True}
+        body = b""
+    yield {"type": "http.request", "body": body or b"", "more_body": False}
 
 
 class InProcess:
@@ -42,12 +53,12 @@ class InProcess:
         self._application = application
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float
+        self, method: str, url: str, headers: Mapping[str, str], body: Body, timeout: float
     ) -> RawAnswer:
         parts = urlsplit(url)
         raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
         raw.append((b"host", parts.netloc.encode()))
-        if body is not None:
+        if isinstance(body, bytes):
             raw.append((b"content-length", str(len(body)).encode()))
         scope = {
             "type": "http",
@@ -64,13 +75,13 @@ class InProcess:
             "server": (parts.hostname or "", parts.port or 80),
             "state": {},
         }
-        incoming: list[Message] = [{"type": "http.request", "body": body or b"", "more_body": False}]
+        pieces = _messages(body)
         status = 0
         answered: dict[str, str] = {}
         chunks: list[bytes] = []
 
         async def receive() -> Message:
-            return incoming.pop() if incoming else {"type": "http.disconnect"}
+            return await anext(pieces, {"type": "http.disconnect"})
 
         async def send(message: Message) -> None:
             nonlocal status
@@ -116,7 +127,7 @@ class Http:
         return self._session
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: float
+        self, method: str, url: str, headers: Mapping[str, str], body: Body, timeout: float
     ) -> RawAnswer:
         import aiohttp
         from yarl import URL

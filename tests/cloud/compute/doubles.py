@@ -4,6 +4,7 @@
 import asyncio
 import datetime
 import socket
+import tempfile
 import uuid
 
 from samovar.auth import Context, InvalidToken
@@ -70,6 +71,9 @@ class Neighbours:
         api.route("GET", "/network/v2.0/security-groups", self.groups)
         api.route("GET", "/image/v2/images/{id}", self.image)
         api.route("GET", "/image/v2/images", self.list_images)
+        api.route("POST", "/image/v2/images", self.make_image)
+        api.route("PUT", "/image/v2/images/{id}/file", self.fill_image, raw_body=True)
+        api.route("DELETE", "/image/v2/images/{id}", self.drop_image)
         self.asgi = api.asgi()
 
     async def token(self, call):
@@ -171,6 +175,19 @@ class Neighbours:
             raise NotFound("No image found.")
         return self.images[call.path["id"]]
 
+    async def make_image(self, call):
+        made = {**call.body, "id": str(uuid.uuid4()), "status": "queued"}
+        self.images[made["id"]] = made
+        return Reply(201, made)
+
+    async def fill_image(self, call):
+        self.images[call.path["id"]] |= {"status": "active", "data": await call.request.body()}
+        return Reply(204)
+
+    async def drop_image(self, call):
+        del self.images[call.path["id"]]
+        return Reply(204)
+
     async def list_images(self, call):
         if call.query.get("limit") == "bad":
             raise BadRequest("no")
@@ -241,6 +258,13 @@ class HostTwin:
     async def unpause_server(self, server_id):
         await self._did("unpause", server_id)
         return self._state(server_id, "running")
+
+    async def save_server(self, server_id, image_id):
+        await self._did("save", server_id)
+        self._known(server_id)
+        with tempfile.NamedTemporaryFile(delete=False) as file:
+            file.write(b"the files of the server")
+        return file.name
 
     async def remove_server(self, server_id):
         await self._did("remove", server_id)

@@ -71,10 +71,39 @@ async def test_wrong_states_and_locks_are_conflicts(compute):
     await compute.ask("DELETE", f"/servers/{server_id}", status=409)
     await compute.act(server_id, "os-start", token="admin")
     await compute.act(server_id, "unlock")
-    for action in ("shelve", "os-getVNCConsole", "changePassword", "createImage"):
+    for action in ("shelve", "os-getVNCConsole", "changePassword"):
         body = await compute.act(server_id, action, {"name": "x"}, status=501)
         assert body["notImplemented"]["message"]
     await compute.act(server_id, "dance", status=400)
+
+
+async def test_a_server_becomes_an_image(compute):
+    server_id = await compute.boot()
+    wanted = {"name": "shot", "metadata": {"season": "winter"}}
+    image = (await compute.act(server_id, "createImage", wanted))["image_id"]
+    await compute.until(server_id, "ACTIVE")
+    made = compute.neighbours.images[image]
+    assert (made["name"], made["season"], made["image_type"]) == ("shot", "winter", "snapshot")
+    assert (made["status"], made["data"]) == ("active", b"the files of the server")
+    await compute.act(server_id, "createImage", {"name": "old"}, version="2.1")
+    assert compute.headers["location"].startswith("http://h:1/image/v2/images/")
+    await compute.until(server_id, "ACTIVE")
+    await compute.act(server_id, "createImage", {}, status=400)
+
+
+async def test_an_image_that_comes_to_nothing_leaves_the_server_as_it_was(compute):
+    server_id = await compute.boot()
+    compute.host.fail["save"] = HostError("kernel", "The disk is full.")
+    image = (await compute.act(server_id, "createImage", {"name": "shot"}))["image_id"]
+    await compute.until(server_id, "ACTIVE")
+    assert image not in compute.neighbours.images
+    actions = await compute.ask("GET", f"/servers/{server_id}/os-instance-actions", status=200)
+    assert actions["instanceActions"][0]["action"] == "createImage"
+    assert "The disk is full" in actions["instanceActions"][0]["message"]
+    before = set(compute.neighbours.images)
+    await compute.act(server_id, "os-stop")
+    await compute.act(server_id, "createImage", {"name": "shot"}, status=409)
+    assert set(compute.neighbours.images) == before
 
 
 async def test_the_console_is_cut_to_length(compute):

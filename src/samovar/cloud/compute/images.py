@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +17,8 @@ from samovar.web import BadRequest
 from .hosts import Host, HostError
 
 BUILT_IN = "host"
+PIECE = 1 << 20
+UPLOAD_SECONDS = 3600.0
 HOST_URL = "host:"
 """The ``direct_url`` of the built-in image: the host's own programs, without any data of their own."""
 
@@ -61,6 +66,32 @@ class HostImages:
             ImageSpec(id=BUILT_IN, source="", disk_format="raw", container_format="bare")
         )
 
+    async def store(self, server_id: str, image_id: str) -> None:
+        """Fill the image with what the server wrote. Raises CloudError, HostError."""
+        path = Path(await self._host.save_server(server_id, image_id))
+        try:
+            kind = {"content-type": "application/octet-stream"}
+            where = f"/v2/images/{segment(image_id)}/file"
+            await self._cloud.request(
+                "image", "PUT", where, body=_pieces(path), headers=kind, timeout=UPLOAD_SECONDS
+            )
+        finally:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    async def status(self, image_id: str) -> str:
+        """The image's status; "deleted" when it is gone."""
+        try:
+            return str((await self._cloud.get("image", f"/v2/images/{segment(image_id)}"))["status"])
+        except CloudError as error:
+            if error.not_found:
+                return "deleted"
+            raise
+
+    async def drop(self, image_id: str) -> None:
+        """An image that came to nothing."""
+        with contextlib.suppress(CloudError):
+            await self._cloud.request("image", "DELETE", f"/v2/images/{segment(image_id)}")
+
     def forget(self) -> None:
         """The agent may have been purged: unpack again."""
         self._ready.clear()
@@ -82,6 +113,12 @@ class HostImages:
         )
         await self._host.unpack_image(spec)
         return image_id
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while piece := await asyncio.to_thread(file.read, PIECE):
+            yield piece
 
 
 def _digest(image: dict[str, Any]) -> str:

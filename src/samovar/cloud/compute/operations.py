@@ -111,24 +111,29 @@ def begin(
 
     Raises ServerNotFound, WrongState, Conflict for a locked server.
     """
-    transition = TRANSITIONS[wanted]
-    name = transition.action
     server = unlocked(connection, server_id, asker)
-    if server.vm_state not in transition.states:
-        raise WrongState(name, server_id, "vm_state", server.vm_state)
-    if server.task_state not in transition.busy or server.operation is not None:
-        raise WrongState(name, server_id, "task_state", server.task_state)
+    transition = check(server, wanted)
     _write(
         connection,
         server,
         transition.operation,
-        name,
+        transition.action,
         asker,
         transition.task_state or None,
         arguments,
         changes,
     )
     return server
+
+
+def check(server: Server, wanted: str) -> Transition:
+    """What the operation `wanted` means for the server as it is. Raises WrongState."""
+    transition = TRANSITIONS[wanted]
+    if server.vm_state not in transition.states:
+        raise WrongState(transition.action, server.id, "vm_state", server.vm_state)
+    if server.task_state not in transition.busy or server.operation is not None:
+        raise WrongState(transition.action, server.id, "task_state", server.task_state)
+    return transition
 
 
 def begin_delete(connection: Connection, server_id: str, asker: Asker) -> Server:

@@ -25,6 +25,7 @@ __all__ = [
     "Nothing",
     "OpenListener",
     "RebootServer",
+    "SaveServer",
     "StopServer",
 ]
 
@@ -89,6 +90,13 @@ class RebootServer(Struct, frozen=True):
     hard: bool = False
 
 
+class SaveServer(Struct, frozen=True):
+    """What the server wrote becomes the data of an image of this id."""
+
+    id: Id
+    image_id: Id
+
+
 class Console(Struct, frozen=True):
     """The last ``lines`` lines of a server's console; None = all."""
 
@@ -117,6 +125,7 @@ SERVER_REBUILD = Call("server.rebuild", ServerSpec, ServerStatus)
 SERVER_RESIZE = Call("server.resize", ServerSpec, ServerStatus)
 SERVER_PAUSE = Call("server.pause", Named, ServerStatus)
 SERVER_UNPAUSE = Call("server.unpause", Named, ServerStatus)
+SERVER_SAVE = Call("server.save", SaveServer, str)
 SERVER_REMOVE = Call("server.remove", Named, NoneType)
 SERVER_CONSOLE = Call("server.console", Console, str)
 SERVER_STATUS = Call("server.status", Nothing, list[ServerStatus])

@@ -115,6 +115,11 @@ class HostClient:
     async def unpause_server(self, server_id: str) -> ServerStatus:
         return await self.call(calls.SERVER_UNPAUSE, Named(server_id))
 
+    async def save_server(self, server_id: str, image_id: str) -> str:
+        """Make what the server wrote into the data of an image; the path of the file, to be removed after
+        use. A running server stands still meanwhile."""
+        return await self.call(calls.SERVER_SAVE, calls.SaveServer(server_id, image_id))
+
     async def remove_server(self, server_id: str) -> None:
         await self.call(calls.SERVER_REMOVE, Named(server_id))
 

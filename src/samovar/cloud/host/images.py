@@ -23,7 +23,7 @@ from typing import Any
 
 import msgspec
 
-from samovar.cloud.host import disk_images, host_image, tarballs
+from samovar.cloud.host import disk_images, host_image, saved_images, tarballs
 from samovar.cloud.host.errors import HostError
 from samovar.cloud.host.reports import ImageReport
 from samovar.cloud.host.specs import ImageSpec
@@ -51,6 +51,8 @@ class Images:
     def __init__(self, directory: Path) -> None:
         self._trees = directory / "trees"
         self._records = directory / "ids"
+        self._saved = directory / "saved"
+        self._key = self._saved / "key"
         self._host_seen = (0.0, self._trees / "none")
 
     def prepare(self) -> None:
@@ -58,6 +60,12 @@ class Images:
         for path in (self._trees, self._records):
             path.mkdir(parents=True, exist_ok=True)
         self._trees.parent.chmod(0o700)
+        self._saved.mkdir(mode=0o700, exist_ok=True)
+        if not self._key.exists():
+            _write(self._key, os.urandom(32))
+        for path in self._saved.iterdir():
+            if path != self._key:
+                path.unlink()  # what was not fetched any more
         with self._locked():
             for path in self._trees.glob(f"{UNFINISHED}*"):
                 shutil.rmtree(path, ignore_errors=True)
@@ -80,12 +88,21 @@ class Images:
             raise HostError("invalid", f"The checksum {name!r} of the image {spec.id} is not one.")
         with (
             _named(f"the image {spec.id}"),
-            self._made(name, lambda place: _fill(place, source, spec.id)) as tree,
+            self._made(name, lambda place: self._fill(place, source, spec.id)) as tree,
         ):
             record = msgspec.json.decode((tree / "layers.json").read_bytes(), type=Record)
             record.tree = name
             _write(self._records / _file_name(spec.id), msgspec.json.encode(record))
         return ImageReport(id=spec.id, path=str(tree), size=record.size)
+
+    def save(self, image_id: str, image: str, upper: Path, layers: Layers, base: int) -> Path:
+        """Make what a server wrote over its image into the data of a new image; the file, ours to remove."""
+        result = self._saved / f"{_file_name(image_id)}.tar"
+        targets = {_upper_name(layer["target"]): layer["target"] for layer in layers}
+        there = {name: target for name, target in targets.items() if (upper / name).is_dir()}
+        with _named(f"the image {image_id}"):
+            saved_images.save(upper, there, image, base, self._key.read_bytes(), result)
+        return result
 
     def layers(self, image_id: str) -> Layers:
         """The layers of a new server of this image, as the launcher wants them."""
@@ -104,7 +121,10 @@ class Images:
 
     def collect(self, used: Iterable[Layers]) -> None:
         """Remove every content that no image id and none of the ``used`` layers needs."""
-        text = msgspec.json.encode(list(used)).decode()
+        kept = [
+            self._record(name).layers for name in self.known()
+        ]  # those of saved images name others' trees
+        text = msgspec.json.encode([*used, *kept]).decode()
         with self._locked():
             needed = {self._record(name).tree for name in self.known()} | {self._host_seen[1].name}
             for tree in self._trees.iterdir():
@@ -150,6 +170,19 @@ class Images:
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
+    def _fill(self, place: Path, source: Path, image_id: str) -> None:
+        """Unpack ``source`` into the new directory ``place``; ``layers.json`` in it says what came of it."""
+        kind = disk_images.sniff(source)
+        if kind == "tar" and saved_images.is_saved(source):
+            layers = saved_images.unpack(source, place, image_id, self._key.read_bytes(), self.layers)
+        elif kind == "tar":
+            layers = tarballs.unpack(source, place, image_id)
+        else:
+            layers = disk_images.unpack(source, kind, place, image_id)
+        size = sum(path.lstat().st_blocks * 512 for path in place.rglob("*"))
+        (place / "layers.json").write_bytes(msgspec.json.encode(Record("", layers, size)))
+        _flush(place)
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         descriptor = os.open(self._trees, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -170,16 +203,9 @@ def _named(what: str) -> Iterator[None]:
         raise HostError("kernel", f"There was no making {what} ready: {reason}.") from None
 
 
-def _fill(place: Path, source: Path, image_id: str) -> None:
-    """Unpack ``source`` into the new directory ``place``; ``layers.json`` in it says what came of it."""
-    kind = disk_images.sniff(source)
-    if kind == "tar":
-        layers = tarballs.unpack(source, place, image_id)
-    else:
-        layers = disk_images.unpack(source, kind, place, image_id)
-    size = sum(path.lstat().st_blocks * 512 for path in place.rglob("*"))
-    (place / "layers.json").write_bytes(msgspec.json.encode(Record("", layers, size)))
-    _flush(place)
+def _upper_name(target: str) -> str:
+    """As the launcher names the upper directory of a layer."""
+    return target.strip("/").replace("/", "-") or "root"
 
 
 def _placed(layer: dict[str, Any], tree: Path) -> dict[str, Any]:

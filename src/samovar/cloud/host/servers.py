@@ -67,6 +67,7 @@ class Servers:
             calls.SERVER_RESIZE: self.resize,
             calls.SERVER_PAUSE: lambda one: self.pause(one.id, True),
             calls.SERVER_UNPAUSE: lambda one: self.pause(one.id, False),
+            calls.SERVER_SAVE: lambda one: self.save(one.id, one.image_id),
             calls.SERVER_REMOVE: lambda one: self.remove(one.id),
             calls.SERVER_CONSOLE: self._console,
             calls.SERVER_STATUS: self._status,
@@ -205,6 +206,24 @@ class Servers:
                 raise HostError("invalid", f"The server {server_id} does not run, so it cannot be paused.")
             await asyncio.to_thread(self._cgroups.freeze, server_id, paused)
             return self._status_of(server_id)
+
+    async def save(self, server_id: str, image_id: str) -> str:
+        """Make what the server wrote into the data of an image; where the file lies."""
+        async with self._locks[server_id]:
+            files, spec = self._known(server_id)
+            state = files.state()
+            layers = state.layers or await asyncio.to_thread(self._images.layers, spec.image)
+            base = user_base(server_id) if state.mode == "mapped" else 0
+            upper = files.directory / "upper"
+            still = files.running() is None or self._cgroups.frozen(server_id)
+            if not still:
+                await asyncio.to_thread(self._cgroups.freeze, server_id, True)
+            try:
+                arguments = (image_id, spec.image, upper, layers, base)
+                return str(await asyncio.to_thread(self._images.save, *arguments))
+            finally:
+                if not still:
+                    await asyncio.to_thread(self._cgroups.freeze, server_id, False)
 
     async def remove(self, server_id: str) -> None:
         """Leave no process, mount, group or file of the server."""

@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 
 from samovar.cloud.host.errors import HostError
 
-__all__ = ["compression", "decompressed", "unpack"]
+__all__ = ["compression", "decompressed", "extract", "unpack"]
 
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 BLOCK = 1 << 20
@@ -48,13 +48,26 @@ def decompressed(source: Path) -> Iterator[IO[bytes]]:
 
 def unpack(source: Path, place: Path, image_id: str) -> list[dict[str, Any]]:
     """Unpack the archive to ``place/tree``; its layers, with @TREE@ for where it will end up."""
+    tree = place / "tree"
+    tree.mkdir()
+    extract(source, tree, f"The image {image_id} cannot be unpacked")
+    top = _root_of(tree)
+    if top is None:
+        if (tree / "manifest.json").exists() or (tree / "oci-layout").exists():
+            hint = 'a container image of layers is not supported; flatten it with "docker export"'
+        else:
+            hint = "it is not a root file system (it has no /bin/sh)"
+        raise HostError("invalid", f"The image {image_id} cannot be a server: {hint}.")
+    return [{"target": "/", "lowers": [f"@TREE@/{top.relative_to(place)}"]}]
+
+
+def extract(source: Path, tree: Path, problem: str) -> None:
+    """Unpack the archive into the directory. Raises HostError, its sentence begun with ``problem``."""
     program = shutil.which("tar")
     if program is None:
         raise HostError(
             "lacking", "Images that are tar archives need the program tar on this host: install it."
         )
-    tree = place / "tree"
-    tree.mkdir()
     command = [program, "--extract", "--file=-", f"--directory={tree}", "--numeric-owner", "--same-owner"]
     command += [
         "--preserve-permissions",
@@ -63,7 +76,6 @@ def unpack(source: Path, place: Path, image_id: str) -> list[dict[str, Any]]:
         "--delay-directory-restore",
     ]
     command += ["--exclude=./dev/*", "--exclude=dev/*"]  # device nodes; servers get their own
-    problem = f"The image {image_id} cannot be unpacked"
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None and process.stderr is not None
         try:
@@ -83,14 +95,6 @@ def unpack(source: Path, place: Path, image_id: str) -> list[dict[str, Any]]:
         words = process.stderr.read().decode(errors="replace").strip().splitlines()
     if process.returncode:
         raise HostError("invalid", f"{problem}: {words[0] if words else 'tar failed'}.")
-    top = _root_of(tree)
-    if top is None:
-        if (tree / "manifest.json").exists() or (tree / "oci-layout").exists():
-            hint = 'a container image of layers is not supported; flatten it with "docker export"'
-        else:
-            hint = "it is not a root file system (it has no /bin/sh)"
-        raise HostError("invalid", f"The image {image_id} cannot be a server: {hint}.")
-    return [{"target": "/", "lowers": [f"@TREE@/{top.relative_to(place)}"]}]
 
 
 def _root_of(tree: Path) -> Path | None:

@@ -3,6 +3,7 @@
 
 import asyncio
 import socket
+import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -91,6 +92,11 @@ class QuietHost:
 
     async def unpause_server(self, server_id):
         return self._state(server_id, "running")
+
+    async def save_server(self, server_id, image_id):
+        with tempfile.NamedTemporaryFile(delete=False) as file:
+            file.write(b"the files of the server")
+        return file.name
 
     async def remove_server(self, server_id):
         self.servers.pop(server_id, None)

@@ -30,7 +30,7 @@ from samovar.cloud.compute.tables import groups, nodes, servers
 from samovar.cloud.host.reports import ServerStatus
 from samovar.database import Database, utcnow
 
-from .failures import Failure
+from .failures import Failure, passing
 from .hold import Hold
 from .specs import server_spec
 from .wiring import Wiring
@@ -74,6 +74,7 @@ class Steps:
             "confirm": self.confirm,
             "revert": self.revert,
             "restore": self.restore,
+            "snapshot": self.snapshot,
             "delete": self.delete,
         }
 
@@ -170,6 +171,22 @@ class Steps:
         await self._give(server, previous["flavor"])
         values: dict[str, Any] = {key: previous[key] for key in ("flavor", "flavor_id", "vm_state")}
         await hold.finish(operation, {**values, "previous": None})
+
+    async def snapshot(self, hold: Hold, server: Server, operation: Operation) -> None:
+        """Fill the image that the request has made; one that comes to nothing is removed again."""
+        image = str(operation.arguments["image_id"])
+        status = await self._images.status(image)
+        if status not in ("queued", "saving", "active"):
+            raise Failure(f"The image {image} is {status}: it cannot be filled.")
+        if status != "active":
+            await hold.set(task_state="image_uploading")
+            try:
+                await self._images.store(server.id, image)
+            except Exception as error:
+                if not passing(error):
+                    await self._images.drop(image)
+                raise
+        await hold.finish(operation, {})
 
     async def delete(self, hold: Hold, server: Server, operation: Operation) -> None:
         await self._host.remove_server(server.id)

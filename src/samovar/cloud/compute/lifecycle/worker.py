@@ -32,7 +32,9 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS = 5.0
 PATIENCE_SECONDS = 120.0
 AT_ONCE = 16
-KEEPS_STATE = frozenset({"pause", "unpause", "suspend", "resume", "stop", "resize", "confirm", "revert"})
+KEEPS_STATE = frozenset(
+    {"pause", "unpause", "suspend", "resume", "stop", "resize", "confirm", "revert", "snapshot"}
+)
 """Operations whose failure leaves the server what it was, with the failure in its list of actions."""
 
 
