@@ -10,6 +10,7 @@ from .credentials import (
     TrustCredentials,
 )
 from .errors import CloudError, CloudUnreachable, ServiceNotInCatalog
+from .event_stream import NoEventStream, ServerEvent, event_stream
 from .transport import Http, InProcess, RawAnswer, Transport
 
 __all__ = [
@@ -21,11 +22,14 @@ __all__ = [
     "Credentials",
     "Http",
     "InProcess",
+    "NoEventStream",
     "PasswordCredentials",
     "RawAnswer",
+    "ServerEvent",
     "ServiceNotInCatalog",
     "TokenCredentials",
     "Transport",
     "TrustCredentials",
+    "event_stream",
     "segment",
 ]

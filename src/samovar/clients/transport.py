@@ -111,7 +111,8 @@ class Http:
         self._verify, self._ca_file, self._connections = verify, ca_file, connections
         self._session: Any = None
 
-    def _open(self) -> Any:
+    def session(self) -> Any:
+        """The aiohttp session that requests go through."""
         if self._session is None:
             import ssl
 
@@ -133,7 +134,7 @@ class Http:
         from yarl import URL
 
         try:
-            async with self._open().request(
+            async with self.session().request(
                 method,
                 URL(url, encoded=True),
                 headers=dict(headers),

@@ -52,7 +52,7 @@ class Answer:
 
 class Client:
     def __init__(self, stand: Stand, service: Service) -> None:
-        self.stand = stand
+        self.stand, self.service = stand, service
         self._transport = InProcess(service.asgi())
         self.desk = service.desk
         self.token = f"ann:{PROJECT}:member"

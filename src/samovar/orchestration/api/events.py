@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events of a stack and of its resources."""
+"""Events of a stack and of its resources: as lists, and the stack's as a stream."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Column, Connection, and_, or_, select
+from starlette.responses import StreamingResponse
 
 from samovar.orchestration.engine.rows import Stack
 from samovar.orchestration.engine.store import children
@@ -14,6 +15,7 @@ from samovar.orchestration.engine.tables import events
 from samovar.web import Api, Call
 
 from .desk import STACK, Desk
+from .event_streams import EVENT_STREAM, EventStream, Reader, Streams
 from .faults import not_found
 from .render import event_shown
 from .values import sort_direction, whole_number
@@ -37,8 +39,8 @@ SORT_KEYS: Mapping[str, Column[Any]] = {
 class Events:
     """The handlers of ``…/events``."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, desk: Desk, streams: Streams) -> None:
+        self.desk, self.streams = desk, streams
 
     def routes(self, api: Api) -> None:
         add = self.desk.add
@@ -47,8 +49,27 @@ class Events:
         add(api, "GET", of_resource, self.of_resource, "events:index")
         add(api, "GET", f"{of_resource}/{{event}}", self.show, "events:show")
 
-    async def index(self, call: Call) -> dict[str, Any]:
+    async def index(self, call: Call) -> Any:
+        if EVENT_STREAM in call.request.headers.get("accept", ""):
+            return await self._stream(call)
         return {"events": await self._list(call, None)}
+
+    async def _stream(self, call: Call) -> StreamingResponse:
+        """From the event in Last-Event-ID (or `marker`) on; else all that are kept, then what comes."""
+        stack = await self.desk.find(call)
+        depth = whole_number("nested_depth", call.query.get("nested_depth"), 0) or 0
+        last = call.request.headers.get("last-event-id") or call.query.get("marker")
+        known = select(events.c.sequence).where(events.c.id == (last or ""))
+        floor = await self.desk.parts.database.read(lambda c: c.execute(known).scalar())
+        wanted = {column.name: set(call.query.getlist(name)) for name, column in FILTERS.items()}
+        reader = Reader(
+            stack,
+            depth,
+            floor or 0,
+            settles=not self.desk.parts.settings.database_url.startswith("sqlite"),
+            matches=lambda row: all(not each or row[name] in each for name, each in wanted.items()),
+        )
+        return EventStream(self.desk, self.streams, call, reader).response()
 
     async def of_resource(self, call: Call) -> dict[str, Any]:
         name = call.path["resource"]

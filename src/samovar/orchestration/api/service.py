@@ -18,6 +18,7 @@ from .about import About
 from .actions import Actions
 from .desk import Desk
 from .draft import DraftReader
+from .event_streams import Streams
 from .events import Events
 from .faults import render_fault
 from .outputs import Outputs
@@ -51,6 +52,7 @@ class Service:
         self.parts, self.validator = parts, validator
         self.policy = Policy(DEFAULTS, policy_file)
         self.desk = Desk(parts, revision)
+        self.streams = Streams(parts)
 
     def api(self) -> Api:
         api = Api(
@@ -74,7 +76,7 @@ class Service:
         stacks.lookup_routes(api)
         stacks.routes(api)
         Resources(desk).routes(api)
-        Events(desk).routes(api)
+        Events(desk, self.streams).routes(api)
         Outputs(desk).routes(api)
         Actions(desk, stacks).routes(api)
         SoftwareConfigs(desk).routes(api)
@@ -103,7 +105,8 @@ class Service:
         """Nothing runs in the background here."""
 
     async def stop(self) -> None:
-        """Nothing runs in the background here."""
+        """End the streams of events: whoever reads them comes again, to another process."""
+        self.streams.close()
 
     async def _database(self) -> str | None:
         from sqlalchemy import text
