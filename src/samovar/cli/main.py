@@ -146,7 +146,13 @@ def _explaining(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     retry = command("retry", "do again what failed of a stack, with the same template")
     retry.add_argument("stack", metavar="STACK")
     retry.add_argument("--detach", action="store_true", help="do not wait for the stack")
-    for each in (why, retry):
+    watch = command("watch", "a stack's resources with their states, live, until its action has ended")
+    watch.add_argument("stack", metavar="STACK")
+    watch.epilog = "Exit status: 0, it ended well; 1, it failed."
+    history = command("history", "what was done to a stack: who, when, what was changed, what came of it")
+    history.add_argument("stack", metavar="STACK")
+    history.add_argument("-o", "--output", choices=["text", "json"], default="text", help="default: text")
+    for each in (why, retry, watch, history):
         each.add_argument(
             "--os-cloud", metavar="NAME", help="a cloud of clouds.yaml (default: the one that runs here)"
         )

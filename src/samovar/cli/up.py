@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         return asyncio.run(_apply(options, state, running, package, name))
     except KeyboardInterrupt:
-        print(f"\nDetached. The stack goes on; see it with: openstack stack show {name}", file=sys.stderr)
+        print(f"\nDetached. The stack goes on; see it with: samovar watch {name}", file=sys.stderr)
         return 130
 
 
@@ -82,6 +82,7 @@ async def _apply(
 ) -> int:
     from .plan import ask_plan
     from .progress import follow
+    from .why import ask_why, shown
 
     async with Orchestration(state, running) as api:
         planned = await ask_plan(api, package, name, drift=options.drift)
@@ -114,6 +115,9 @@ async def _apply(
             return 0
         await follow(api, identity, name, after=after, quiet=options.json)
         stack = (await api.ask("GET", f"/stacks/{identity}"))["stack"]
+        document = None
+        if stack["stack_status"].endswith("_FAILED") and not options.json:
+            document = await ask_why(api, stack, identity, None)
     failed = not stack["stack_status"].endswith("_COMPLETE") or stack["stack_status"].startswith("ROLLBACK")
     if options.json:
         outputs = {output["output_key"]: output.get("output_value") for output in stack.get("outputs", ())}
@@ -130,6 +134,8 @@ async def _apply(
         )
     else:
         _print_result(stack, failed)
+        if document is not None:
+            print(f"\n{shown(document, sys.stderr)}", end="", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -137,7 +143,7 @@ def _print_detached(options: argparse.Namespace, name: str) -> None:
     if options.json:
         print(json.dumps({"stack": {"name": name}, "status": "IN_PROGRESS"}))
     else:
-        print(f"The stack {name} is being made; see it with: openstack stack show {name}")
+        print(f"The stack {name} is being made; see it with: samovar watch {name}")
 
 
 def _print_result(stack: dict[str, Any], failed: bool) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import datetime
 import json
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 from .chosen_cloud import session
 from .main import CommandError
@@ -26,9 +26,14 @@ def run(options: argparse.Namespace) -> int:
     if options.json or options.output == "json":
         print(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        paint = paint_ansi if sys.stdout.isatty() else paint_plain
-        print(why_text(document, datetime.datetime.now(datetime.UTC), paint), end="")
+        print(shown(document, sys.stdout), end="")
     return STATUSES[document["verdict"]]
+
+
+def shown(document: dict[str, Any], stream: TextIO) -> str:
+    """The document as text that fits the stream."""
+    paint = paint_ansi if stream.isatty() else paint_plain
+    return why_text(document, datetime.datetime.now(datetime.UTC), paint)
 
 
 async def _asked(options: argparse.Namespace) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from .draft import DraftReader
 from .event_streams import Streams
 from .events import Events
 from .faults import render_fault
+from .history import History
 from .outputs import Outputs
 from .plans import Plans
 from .preview import Preview
@@ -83,6 +84,7 @@ class Service:
         SoftwareDeployments(desk).routes(api)
         Snapshots(desk, reader, stacks).routes(api)
         Why(desk).routes(api)
+        History(desk).routes(api)
         stacks.arn_routes(api)
         return api
 

@@ -3,5 +3,6 @@
 
 from .document import explain
 from .facts import Facts, Level, read_facts
+from .history import history, read_past
 
-__all__ = ["Facts", "Level", "explain", "read_facts"]
+__all__ = ["Facts", "Level", "explain", "history", "read_facts", "read_past"]

@@ -35,8 +35,8 @@ def causes_of(facts: Facts) -> tuple[list[Cause], list[Cause]]:
 def _of_level(level: Level) -> list[Cause]:
     found: list[Cause] = []
     for row in level.rows:
-        if row.status != FAILED:
-            continue
+        if row.status != FAILED or (row.replaced_by is not None and row.action != "DELETE"):
+            continue  # another object stands for it already
         child = level.below.get(row.physical_id or "")
         below = _of_level(child) if child is not None else []
         found += below
