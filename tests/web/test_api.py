@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
+import asyncio
+import logging
+import time
+
 import msgspec
 import pytest
 
 from samovar.auth import Context, InvalidToken, Policy
 from samovar.clients import Cloud, CloudError, InProcess, ServiceNotInCatalog, TokenCredentials
+from samovar.observability.logs import TextLines
 from samovar.web import Api, NotFound, Prefixes, Reply, health_routes
 
 
@@ -108,3 +113,85 @@ async def test_a_cloud_finds_its_service_and_keeps_its_words(transport):
     assert refused.value.not_found and refused.value.request_id.startswith("req-")
     with pytest.raises(ServiceNotInCatalog, match="no cake service"):
         await cloud.get("cake", "/")
+
+
+async def test_checks_are_bounded_in_number_and_time():
+    asked = []
+
+    async def slow():
+        asked.append(1)
+        await asyncio.sleep(30)
+
+    async def process():
+        return "The process is stopping." if draining else None
+
+    async def cache():
+        return "The cache is away."
+
+    draining = False
+    api = Api("x", render_fault=render)
+    health_routes(api, {"database": slow, "process": process}, {"cache": cache})
+    transport = InProcess(api.asgi())
+
+    async def ready():
+        raw = await transport.send("GET", "http://h:1/readyz", {}, None, 5)
+        return raw.status, msgspec.json.decode(raw.body)["checks"]
+
+    status, checks = await ready()
+    assert status == 503 and checks["database"] == "The database has not answered within 1 s."
+    assert checks["cache"] == "The cache is away." and checks["process"] == "ok"
+    began = time.monotonic()
+    for _ in range(20):
+        assert (await ready())[0] == 503
+    assert time.monotonic() - began < 0.5 and len(asked) <= 2, "who asks often is answered at once"
+    draining = True
+    assert (await ready())[1]["process"] == "The process is stopping."
+
+
+async def test_a_note_fails_nothing():
+    async def cache():
+        return "The cache is away."
+
+    api = Api("x", render_fault=render)
+    health_routes(api, {"database": well}, {"cache": cache})
+    raw = await InProcess(api.asgi()).send("GET", "http://h:1/readyz", {}, None, 5)
+    assert (raw.status, msgspec.json.decode(raw.body)["checks"]["cache"]) == (200, "The cache is away.")
+
+
+async def test_requests_are_counted_by_route_and_never_by_path(transport):
+    for name in ("one", "two", "none"):
+        await ask(transport, "GET", f"/v1/things/{name}")
+    await ask(transport, "BREW", "/v1/nowhere")
+    raw = await transport.send("GET", "http://h:1/things/metrics", {}, None, 5)
+    text = raw.body.decode()
+    assert raw.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'samovar_requests_total{api="things",method="GET",route="/v1/things/{id}",status="200"}' in text
+    assert 'samovar_requests_total{api="things",method="GET",route="/v1/things/{id}",status="404"}' in text
+    assert (
+        'samovar_request_seconds_bucket{api="things",le="0.001",method="GET",route="/v1/things/{id}"}' in text
+    )
+    assert "BREW" not in text and "/one" not in text and "process_resident_memory_bytes" in text
+
+
+async def test_a_line_says_which_request_it_is_about(caplog):
+    logging.getLogger("samovar.web").setLevel(logging.DEBUG)
+    lines = []
+    handler = logging.Handler()
+    formatter = TextLines()
+    handler.emit = lambda record: lines.append(formatter.format(record))
+    logging.getLogger("samovar.web").addHandler(handler)
+    try:
+        api = Api("x", render_fault=render)
+
+        async def crash(call):
+            raise KeyError(call.request_id)
+
+        api.route("GET", "/crash", crash, public=True)
+        given = "req-0f8fad5b-d9cb-469f-a165-70867728950e"
+        headers = {"x-openstack-request-id": given}
+        raw = await InProcess(api.asgi()).send("GET", "http://h:1/crash", headers, None, 5)
+    finally:
+        logging.getLogger("samovar.web").removeHandler(handler)
+        logging.getLogger("samovar.web").setLevel(logging.NOTSET)
+    own = raw.headers["x-openstack-request-id"]
+    assert own != given and f"[{own} {given}] GET /crash failed" in lines[0]

@@ -6,6 +6,7 @@ from .coordination import CoordinationSettings
 from .listening import DOORS, Door, Listening, ListenSettings, ServiceSettings
 from .loadbalancer import LoadBalancerSettings
 from .messaging import MessagingSettings
+from .observability import ObservabilitySettings
 from .options import OptionsError, Section, read_files
 from .settings import (
     ApiSettings,
@@ -34,6 +35,7 @@ __all__ = [
     "LoadBalancerSettings",
     "MessagingSettings",
     "NetworkSettings",
+    "ObservabilitySettings",
     "OptionsError",
     "PolicySettings",
     "Section",

@@ -12,6 +12,7 @@ from .coordination import CoordinationSettings
 from .listening import DOORS, Listening, ListenSettings, ServiceSettings
 from .loadbalancer import LoadBalancerSettings
 from .messaging import MessagingSettings
+from .observability import ObservabilitySettings
 from .options import fill, option, read_files
 
 
@@ -151,6 +152,7 @@ class Settings:
     key_manager: KeyManagerSettings = field(default_factory=KeyManagerSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     coordination: CoordinationSettings = field(default_factory=CoordinationSettings)
+    observability: ObservabilitySettings = field(default_factory=ObservabilitySettings)
     policy_file: Path | None = None
 
     @property
@@ -186,5 +188,6 @@ def load(state_dir: Path, files: Iterable[Path] = ()) -> Settings:
         ),
         coordination=fill(CoordinationSettings, sections),
         policy=fill(PolicySettings, sections),
+        observability=fill(ObservabilitySettings, sections),
         policy_file=Path(policy_file[-1]) if policy_file else None,
     )

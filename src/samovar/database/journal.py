@@ -29,6 +29,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from samovar.observability import figures
+
 from .servers import Failure, failure, is_full
 from .turns import Receipts, take
 
@@ -112,7 +114,11 @@ class Journal:
                 else:
                     batch.append(item)
             if batch:
+                began = time.perf_counter()
                 self._commit(batch)
+                figures.COMMIT_SECONDS.observe(time.perf_counter() - began)
+                figures.COMMIT_CHANGES.observe(len(batch))
+                figures.WRITES_WAITING.set(self._queue.qsize() + len(self._left))
                 self._answer(batch)
 
     def _commit(self, batch: list[_Waiting]) -> None:
@@ -201,6 +207,7 @@ class Journal:
         """Answer that the database does not take it."""
         said = error.orig if isinstance(error, DBAPIError) else error
         kind = DatabaseFull if is_full(error) else DatabaseUnavailable
+        figures.WRITES_REFUSED.inc(len(batch))
         for waiting in batch:
             waiting.error = kind(f"the database refused the transaction: {said}")
             waiting.error.__cause__ = error

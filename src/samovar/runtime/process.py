@@ -13,7 +13,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,14 +20,16 @@ import uvicorn
 from sqlalchemy import make_url
 from starlette.types import ASGIApp
 
+from samovar import __version__
 from samovar.cloud.host import HostError, launch
 from samovar.config import DOORS, OptionsError, Settings
 from samovar.database import Database, DatabaseUnavailable
 from samovar.database.migrate import MigrationError, upgrade
+from samovar.observability import begin_logging, begin_tracing, end_tracing, figures
 
 from .addresses import Addresses, url
 from .confinement import confine
-from .embedded import ON_THE_HOST, Embedded, StartError
+from .embedded import ON_THE_HOST, SERVICES, Embedded, StartError
 from .secrets import SecretsDiffer
 from .supervisor import sign_of_life, tell
 
@@ -53,13 +54,13 @@ def serve(
     """
     import uvloop
 
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    for name in ("alembic", "uvicorn", "aiormq"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    services = "all" if wanted == set(SERVICES) else ",".join(sorted(wanted))
+    try:
+        begin_logging(settings.observability, services)
+        begin_tracing(settings.observability, services, __version__)
+    except OptionsError as error:
+        raise StartError(str(error)) from error
+    figures.PROGRAM.info({"version": __version__, "services": services})
     listening, origin = _listen(settings, wanted, shared)
     if wanted & ON_THE_HOST:
         try:
@@ -70,6 +71,7 @@ def serve(
         for lacking in confine(_written(settings)):
             log.warning("%s", lacking)
     uvloop.run(_serve(settings, wanted, listening, origin, ready, agent_socket, health_socket))
+    end_tracing()
 
 
 async def _serve(

@@ -11,6 +11,8 @@ response (for streams).
 from __future__ import annotations
 
 import logging
+import re
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,12 +28,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from samovar.auth import Context, InvalidToken, Policy, PolicyDenied, TokenValidator
 from samovar.database import DatabaseFull, DatabaseUnavailable
+from samovar.observability import about, figures, span
 
 from .errors import BadRequest, Fault, Forbidden, NotFound, ServiceUnavailable, TooLarge, Unauthorized
 
 log = logging.getLogger(__name__)
 encoder = msgspec.json.Encoder()
 MAX_BODY = 1_048_576
+GLOBAL_ID = re.compile(r"req-[0-9a-f-]{36}")
 
 
 @dataclass(slots=True)
@@ -149,7 +153,7 @@ class Api:
         """
         resource = self._resources.get(path)
         if resource is None:
-            resource = self._resources[path] = _Resource(self)
+            resource = self._resources[path] = _Resource(self, path)
         resource.actions[method.upper()] = _Action(
             handler, public, rule, raw_body, max_body or self._max_body
         )
@@ -160,30 +164,56 @@ class Api:
         self._router = Router(routes, redirect_slashes=False, default=_Unknown(self))
         return self._router
 
-    async def serve(self, action: _Action | Fault, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(
+        self, action: _Action | Fault, scope: Scope, receive: Receive, send: Send, route: str = "none"
+    ) -> None:
+        """Answer one request; `route` is the pattern of its path, for the figures."""
         request = Request(scope, receive)
         call = Call(request, self, request_id(request))
+        method = request.method if isinstance(action, _Action) else "other"
+        running = figures.REQUESTS_RUNNING.labels(self.name)
+        running.inc()
+        began = time.perf_counter()
+        status = 499  # the client went away
+        try:
+            with (
+                about(request_id=call.request_id, global_request_id=_global_id(request)),
+                span(f"{method} {route}", api=self.name, request_id=call.request_id),
+            ):
+                result = await self._result(call, action)
+                if result is None:
+                    return
+                status = result.status_code if isinstance(result, Response) else result.status
+                took = time.perf_counter() - began
+                log.debug("%s %s: %d in %.3f s", request.method, request.url.path, status, took)
+                if isinstance(result, Response):
+                    result.headers["x-openstack-request-id"] = call.request_id
+                    await result(scope, receive, send)
+                else:
+                    await _send(result, call.request_id, send, head=request.method == "HEAD")
+        finally:
+            running.dec()
+            figures.REQUESTS.labels(self.name, route, method, str(status)).inc()
+            figures.REQUEST_SECONDS.labels(self.name, route, method).observe(time.perf_counter() - began)
+
+    async def _result(self, call: Call, action: _Action | Fault) -> Reply | Response | None:
+        """What the handler, or a fault on the way to it, answers; None: nobody waits for it any more."""
         try:
             if isinstance(action, Fault):
                 raise action
             await self._authenticate(call, action.public)
             if not action.raw_body:
-                call.body = await _json_body(request, action.max_body)
+                call.body = await _json_body(call.request, action.max_body)
             if action.rule is not None:
                 call.enforce(
                     action.rule, {"project_id": call.context.project_id, "user_id": call.context.user_id}
                 )
             result = await action.handler(call)
         except ClientDisconnect:
-            return
+            return None
         except Exception as error:
-            result = self._refuse(call, error)
-        if isinstance(result, Response):
-            result.headers["x-openstack-request-id"] = call.request_id
-            await result(scope, receive, send)
-            return
-        reply = result if isinstance(result, Reply) else Reply(200, result)
-        await _send(reply, call.request_id, send, head=request.method == "HEAD")
+            return self._refuse(call, error)
+        return result if isinstance(result, (Reply, Response)) else Reply(200, result)
 
     async def _authenticate(self, call: Call, public: bool) -> None:
         if self._validator is None:
@@ -205,26 +235,24 @@ class Api:
         elif isinstance(error, PolicyDenied):
             fault = Forbidden(str(error))
         elif isinstance(error, DatabaseFull):
-            log.warning("%s %s: %s", call.request_id, call.request.url.path, error)
+            log.warning("%s: %s", call.request.url.path, error)
             fault = ServiceUnavailable(
                 "The disk that holds the database is full, so nothing was changed; make room and try again.",
                 headers={"retry-after": "30"},
             )
         elif isinstance(error, DatabaseUnavailable):
-            log.warning("%s %s: %s", call.request_id, call.request.url.path, error)
+            log.warning("%s: %s", call.request.url.path, error)
             fault = ServiceUnavailable(
                 "The database does not answer at the moment; try again shortly.", headers={"retry-after": "5"}
             )
         elif isinstance(error, DataError):
-            log.warning("%s %s: %s", call.request_id, call.request.url.path, error.orig)
+            log.warning("%s: %s", call.request.url.path, error.orig)
             fault = BadRequest(
                 "A value in the request cannot be stored: text with a NUL character, text that is too long "
                 "for its field, or a number that is out of range."
             )
         else:
-            log.error(
-                "%s %s %s failed", call.request_id, call.request.method, call.request.url.path, exc_info=error
-            )
+            log.error("%s %s failed", call.request.method, call.request.url.path, exc_info=error)
             fault = Fault(
                 "The server could not complete the request because of an error of its own. "
                 f"It is logged under {call.request_id}.",
@@ -243,8 +271,8 @@ class Api:
 class _Resource:
     """One path and its methods; an ASGI application, so that Starlette passes the request through."""
 
-    def __init__(self, api: Api) -> None:
-        self.api = api
+    def __init__(self, api: Api, path: str) -> None:
+        self.api, self.path = api, path
         self.actions: dict[str, _Action] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -253,7 +281,7 @@ class _Resource:
         if action is None and method == "HEAD":
             action = self.actions.get("GET")
         if action is not None:
-            await self.api.serve(action, scope, receive, send)
+            await self.api.serve(action, scope, receive, send, self.path)
             return
         allowed = ", ".join(sorted(self.actions))
         if method == "OPTIONS":
@@ -265,7 +293,7 @@ class _Resource:
             type="MethodNotAllowed",
             headers={"allow": allowed},
         )
-        await self.api.serve(fault, scope, receive, send)
+        await self.api.serve(fault, scope, receive, send, self.path)
 
 
 class _Unknown:
@@ -281,6 +309,12 @@ class _Unknown:
 def request_id(request: Request) -> str:
     """A fresh id of this request; a client's global id is kept in the log, not given back."""
     return f"req-{uuid.uuid4()}"
+
+
+def _global_id(request: Request) -> str:
+    """The id that a client gave its request, when it looks like one: for the log alone."""
+    given = request.headers.get("x-openstack-request-id", "")
+    return given if GLOBAL_ID.fullmatch(given) else ""
 
 
 async def _json_body(request: Request, limit: int) -> Any:

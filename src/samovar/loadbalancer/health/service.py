@@ -19,6 +19,7 @@ from samovar.clients import Cloud, CloudError, CloudUnreachable, ServiceNotInCat
 from samovar.config import Settings
 from samovar.database import Database, utcnow
 from samovar.messaging import Bus
+from samovar.observability import figures
 
 from .. import operations
 from ..tables import amphorae, load_balancers
@@ -56,6 +57,7 @@ class Service:
         )
         self._newest: dict[str, Heartbeat] = {}
         self._written: dict[str, tuple[int, float]] = {}
+        self._oldest = 0.0
         self._complained = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._socket: socket.socket | None = None
@@ -87,9 +89,16 @@ class Service:
             try:
                 heartbeat = self._verifier.read(datagram)
             except Unbelievable as error:
+                figures.HEARTBEATS.labels("no").inc()
                 self._complain(f"a heartbeat is not believed: {error}")
                 continue
-            self._watch.heard(heartbeat.id, time.monotonic())
+            now = time.monotonic()
+            figures.HEARTBEATS.labels("yes").inc()
+            if heartbeat.id in self._watch.seen:
+                figures.HEARTBEAT_GAP_SECONDS.observe(now - self._watch.seen[heartbeat.id])
+            self._watch.heard(heartbeat.id, now)
+            if not self._newest:
+                self._oldest = now
             self._newest[heartbeat.id] = heartbeat
 
     async def _bound(self) -> socket.socket:
@@ -117,10 +126,12 @@ class Service:
         while True:
             await asyncio.sleep(WRITE_SECONDS)
             newest, self._newest = self._newest, {}
+            oldest = self._oldest
             if newest:
                 with self._guarded("writing down heartbeats"):
                     record = partial(self._record, newest=newest)
                     self._written |= await self._database.write(record)
+                    figures.HEARTBEAT_WRITE_SECONDS.observe(time.monotonic() - oldest)
 
     def _record(self, connection: Connection, newest: dict[str, Heartbeat]) -> dict[str, tuple[int, float]]:
         """Write counters, and statuses that are news; return what was written of which amphora."""
@@ -153,6 +164,8 @@ class Service:
     async def _look(self) -> None:
         rows = await self._database.read(_carrying)
         verdict = self._watch.judge(rows, time.monotonic())
+        figures.AMPHORAE_SILENT.labels("no").set(len(verdict.silent))
+        figures.AMPHORAE_SILENT.labels("yes").set(len(verdict.held))
         for amphora_id in self._written.keys() - rows.keys():
             self._written.pop(amphora_id, None)
             self._verifier.forget(amphora_id)

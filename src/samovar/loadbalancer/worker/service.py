@@ -17,6 +17,7 @@ from samovar.config import AmphoraSettings, Settings
 from samovar.database import Database, new_id
 from samovar.database.leases import LeaseLost
 from samovar.messaging import Bus, Subscription
+from samovar.observability import about, figures, span
 
 from .. import operations
 from ..authorities import AuthorityError
@@ -102,18 +103,39 @@ class Service:
         self._rung.set()
 
     async def _run(self, operation: Operation) -> None:
+        names = {"operation_id": operation.id, "load_balancer_id": operation.load_balancer_id}
+        action = f"{operation.kind} load balancer"
+        running = figures.OPERATIONS_RUNNING.labels("loadbalancer-worker")
+        running.inc()
+        try:
+            with (
+                about(request_id=operation.request_id, **names),
+                span(action, epoch=operation.epoch, **names),
+                figures.OPERATION_SECONDS.labels("loadbalancer-worker", operation.kind).time(),
+            ):
+                outcome = await self._work(operation)
+                figures.OPERATIONS.labels("loadbalancer-worker", operation.kind, outcome).inc()
+        finally:
+            running.dec()
+
+    async def _work(self, operation: Operation) -> str:
+        """Work under the lease; how it ended: done, failed, or left (to another worker)."""
         renewing = asyncio.create_task(self._renew(operation))
         try:
-            await self._attempt(operation)
+            return "done" if await self._attempt(operation) else "failed"
         except asyncio.CancelledError:
+            figures.OPERATIONS.labels("loadbalancer-worker", operation.kind, "left").inc()
             with contextlib.suppress(Exception):
                 await asyncio.shield(self._database.write(lambda c: operations.give_back(c, operation)))
             raise
         except LeaseLost:
             log.info("operation %s is another worker's now", operation.id)
+            figures.LEASES_LOST.labels("loadbalancer-worker").inc()
+            return "left"
         except Exception as error:
             log.exception("operation %s failed", operation.id)
             await self._failed(operation, f"The worker failed: {type(error).__name__}: {error}")
+            return "failed"
         finally:
             renewing.cancel()
 
@@ -122,13 +144,13 @@ class Service:
             await asyncio.sleep(LEASE_SECONDS / 3)
             await self._database.write(lambda c: operations.renew(c, operation, LEASE_SECONDS))
 
-    async def _attempt(self, operation: Operation) -> None:
-        """Do it; what may pass by itself is tried again a few times."""
+    async def _attempt(self, operation: Operation) -> bool:
+        """Do it; what may pass by itself is tried again a few times. False: it failed, and is told so."""
         act = self._actions()[operation.kind]
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 await act(operation)
-                return
+                return True
             except (
                 CloudError,
                 ServiceNotInCatalog,
@@ -144,9 +166,10 @@ class Service:
                 )
                 if not passing or attempt == ATTEMPTS:
                     await self._failed(operation, str(error) or type(error).__name__)
-                    return
+                    return False
                 log.warning("operation %s, attempt %d: %s", operation.id, attempt, error)
                 await asyncio.sleep(attempt)
+        return False
 
     def _actions(self) -> dict[str, Callable[[Operation], Awaitable[None]]]:
         return {

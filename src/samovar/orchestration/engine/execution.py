@@ -76,6 +76,7 @@ class Execution:
         self.operation_id, self.stack_id, self.epoch = operation_id, stack_id, epoch
         self.ending = False  # the last write is under way: the lease goes with it
         self.finished = False
+        self.outcome = "left"  # to another engine, unless it comes to an end here
         self.scribe = Scribe(
             parts.database,
             parts.vault,
@@ -414,6 +415,8 @@ class Execution:
         self.ending = True
         await self.scribe.change(end)
         self.finished = True
+        superseded = self.stack.operation_id != self.operation_id
+        self.outcome = "failed" if failure is not None else "superseded" if superseded else "done"
         if outcome["ring"] is not None:
             await self.parts.bus.ring(OPERATIONS_TOPIC, outcome["ring"])
 

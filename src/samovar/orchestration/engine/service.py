@@ -22,11 +22,13 @@ from sqlalchemy import Connection, insert, select, update
 from samovar.database import DatabaseUnavailable, new_id, utcnow
 from samovar.database.leases import LeaseLost, claim, release, renew
 from samovar.messaging import Subscription
+from samovar.observability import figures
 
+from . import measuring
 from .execution import Execution
 from .parts import Parts
 from .requests import FINISHED_TOPIC, OPERATIONS_TOPIC, SIGNALS_TOPIC, SUPERSEDED_TOPIC
-from .rows import RUNNING
+from .rows import RUNNING, Operation
 from .store import claimable_operations, get_operation, next_operation
 from .tables import engines, operations
 
@@ -157,6 +159,7 @@ class Service:
                 item = self._held.get(identity)
                 if item is not None and not item.execution.ending:
                     log.warning("operation %s was taken over by another engine", identity)
+                    figures.LEASES_LOST.labels("engine").inc()
                     item.task.cancel()
 
     def _renew_all(self, connection: Connection, held: dict[str, int]) -> list[str]:
@@ -189,15 +192,17 @@ class Service:
                 return
             until = asyncio.get_running_loop().time() + self._lease
             claimed = await self.parts.database.write(lambda c: self._claim_all(c, wanted))
-            for identity, depth, stack_id, epoch in claimed:
-                self._run(identity, depth, stack_id, epoch, until)
+            for operation, epoch in claimed:
+                measuring.claimed(operation, swept=ids is None)
+                self._run(operation, epoch, until)
 
-    def _claim_all(self, connection: Connection, wanted: Sequence[str]) -> list[tuple[str, int, str, int]]:
+    def _claim_all(self, connection: Connection, wanted: Sequence[str]) -> list[tuple[Operation, int]]:
+        """The operations that could be claimed, as they were before, each with its new epoch."""
         claimed = []
         now = utcnow()
         for identity in [i for i, _ in claimable_operations(connection, now, len(wanted), wanted)]:
+            operation = get_operation(connection, identity)
             epoch = claim(connection, operations, identity, self.id, self._lease)
-            operation = get_operation(connection, identity) if epoch is not None else None
             if epoch is None or operation is None:
                 continue
             connection.execute(
@@ -205,13 +210,15 @@ class Service:
                 .where(operations.c.id == identity)
                 .values(status=RUNNING, started_at=operation.started_at or now)
             )
-            claimed.append((identity, operation.depth, operation.stack_id, epoch))
+            claimed.append((operation, epoch))
         return claimed
 
-    def _run(self, identity: str, depth: int, stack_id: str, epoch: int, until: float) -> None:
+    def _run(self, operation: Operation, epoch: int, until: float) -> None:
+        identity, stack_id = operation.id, operation.stack_id
         execution = Execution(self.parts, identity, stack_id, epoch, until)
-        task = asyncio.get_running_loop().create_task(execution.run(), name=f"operation {identity}")
-        self._held[identity] = _Held(execution, task, epoch, depth, stack_id)
+        work = measuring.measured(execution, operation)
+        task = asyncio.get_running_loop().create_task(work, name=f"operation {identity}")
+        self._held[identity] = _Held(execution, task, epoch, operation.depth, stack_id)
         task.add_done_callback(partial(self._ended, identity))
 
     def _ended(self, identity: str, task: asyncio.Task[None]) -> None:

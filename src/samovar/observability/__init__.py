@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What operators see of a process: figures, traces, logs."""
+
+from . import figures
+from .logs import about, begin_logging, task_is_about
+from .tracing import begin_tracing, end_tracing, span
+
+__all__ = ["about", "begin_logging", "begin_tracing", "end_tracing", "figures", "span", "task_is_about"]
