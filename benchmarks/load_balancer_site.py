@@ -119,6 +119,7 @@ class Site:
         self.state, self.user, self.admin = state, user, admin
         self.network_id = self.subnet_id = self.client = ""
         self.members: list[str] = []
+        self.namespaces: dict[str, str] = {}
         self._programs: list[subprocess.Popen[bytes]] = []
 
     async def build(self, members: int = 2) -> None:
@@ -134,6 +135,7 @@ class Site:
         self.client = f"sv-srv-{ids[0][0]}"
         for server, address in ids[1:]:
             self.members.append(address)
+            self.namespaces[address] = f"sv-srv-{server}"
             self.run_haproxy(f"sv-srv-{server}", _member(address))
         for address in self.members:
             await self.until(lambda address=address: self.asked(address, PORTS[0])[0] == 200, 20)  # type: ignore[misc]

@@ -14,6 +14,7 @@ from typing import Any
 from . import VERSION
 from .api import Server, tls_context
 from .counters import Counters
+from .datagrams import Datagrams
 from .haproxy import Haproxy
 from .heartbeat import Heartbeat, next_epoch
 from .keepalived import Keepalived
@@ -37,10 +38,13 @@ class Agent:
         self.haproxy = Haproxy(home, self.settings.haproxy)
         self.keepalived = Keepalived(home, self.settings.keepalived)
         self.network = Network(home)
+        self.datagrams = Datagrams(home, self.settings.nft)
         self.counters = Counters(home, self.haproxy.socket)
         self.haproxy.before_replacing.append(self.counters.settle)
         self.epoch = next_epoch(home)
-        self.heartbeat = Heartbeat(self._settings, self.epoch, self.haproxy, self.keepalived, self.counters)
+        self.heartbeat = Heartbeat(
+            self._settings, self.epoch, self.haproxy, self.keepalived, self.counters, self.datagrams
+        )
         self.problem = ""
         self._changing = threading.Lock()
         self.context = tls_context(self.settings.server_pem, self.settings.client_ca)
@@ -54,6 +58,7 @@ class Agent:
                 ("GET", "1/configuration"): self.configuration,
                 ("PUT", "1/configuration"): self.configure,
                 ("PUT", "1/certificates/*"): self.put_certificate,
+                ("PUT", "1/datagrams"): self.pass_on,
                 ("PUT", "1/network"): self.plug,
                 ("PUT", "1/keepalived"): self.put_keepalived,
                 ("PUT", "1/agent"): self.put_agent,
@@ -68,7 +73,7 @@ class Agent:
 
     def begin(self) -> None:
         """Bring back what was configured before; what fails is told in the status."""
-        for part in (self.network, self.haproxy, self.keepalived):
+        for part in (self.network, self.haproxy, self.datagrams, self.keepalived):
             try:
                 part.begin()
             except Exception as error:
@@ -83,6 +88,7 @@ class Agent:
         self.heartbeat.end()
         self.keepalived.end()
         self.haproxy.end()
+        self.datagrams.end()
         self.server.shutdown()
 
     def index(self, body: dict[str, Any], rest: str) -> Any:
@@ -102,6 +108,8 @@ class Agent:
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
             "configuration": self.haproxy.digest(),
             "certificates": self.haproxy.held(),
+            "datagrams": self.datagrams.digest,
+            "lacks": self.datagrams.lacks(),
             "haproxy": {
                 "pid": self.haproxy.pid,
                 "version": about.get("Version", ""),
@@ -128,6 +136,12 @@ class Agent:
             self.problem = ""
         self.heartbeat.hurry()
         return {"how": how, "digest": self.haproxy.digest()}
+
+    def pass_on(self, body: dict[str, Any], rest: str) -> Any:
+        with self._changing:
+            self.datagrams.configure(body)
+        self.heartbeat.hurry()
+        return {"digest": self.datagrams.digest}
 
     def put_certificate(self, body: dict[str, Any], rest: str) -> Any:
         with self._changing:
@@ -171,4 +185,7 @@ class Agent:
 
     def statistics(self, body: dict[str, Any], rest: str) -> Any:
         report, totals = self.counters.read()
-        return {"listeners": report.listeners, "pools": report.pools, "statistics": totals}
+        told, pools = self.datagrams.report()
+        listeners = {**report.listeners, **{name: one["status"] for name, one in told.items()}}
+        numbers = {**totals, **{name: one["stats"] for name, one in told.items()}}
+        return {"listeners": listeners, "pools": {**report.pools, **pools}, "statistics": numbers}

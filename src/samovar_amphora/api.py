@@ -6,6 +6,7 @@
     GET  /1/configuration     the configuration that runs, and its digest
     PUT  /1/configuration     run another one: {text, files, keep, base, commands, optional}
     PUT  /1/certificates/NAME a file of TLS: {pem}
+    PUT  /1/datagrams         listeners that are not HAProxy's: {listeners}
     PUT  /1/network           addresses and ways: {interfaces}
     PUT  /1/keepalived        {text}; "" stops it
     PUT  /1/agent             {controllers, heartbeat_interval}
@@ -30,6 +31,7 @@ from typing import Any
 from .haproxy import Refused
 from .keepalived import KeepalivedMissing
 from .network import NetworkFailure
+from .rules import CannotCarry
 from .runtime import RuntimeFailure
 
 __all__ = ["Server", "tls_context"]
@@ -88,7 +90,8 @@ class Server:
             try:
                 connection = self.context.wrap_socket(plain, server_side=True)
             except OSError as error:
-                log.warning("refused a connection from %s: %s", peer, error)
+                if not isinstance(error, ssl.SSLEOFError):  # somebody who only asks whether we listen
+                    log.warning("refused a connection from %s: %s", peer, error)
                 plain.close()
                 return
             with connection, connection.makefile("rb") as reader:
@@ -146,7 +149,7 @@ class Server:
             return 200, route(body, rest), True
         except (KeyError, ValueError, TypeError) as error:
             return 400, {"error": f"The request cannot be understood: {error}"}, True
-        except (Refused, RuntimeFailure, NetworkFailure, KeepalivedMissing) as error:
+        except (Refused, RuntimeFailure, NetworkFailure, KeepalivedMissing, CannotCarry) as error:
             return 409, {"error": str(error)}, True
         except Exception as error:
             log.exception("%s %s", method, target)

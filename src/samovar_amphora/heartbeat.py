@@ -22,8 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from .counters import Counters
+from .datagrams import Datagrams
 from .haproxy import Haproxy
 from .keepalived import Keepalived
+from .rules import CannotCarry
 from .runtime import RuntimeFailure
 from .settings import Settings, write
 
@@ -63,9 +65,11 @@ class Heartbeat:
         haproxy: Haproxy,
         keepalived: Keepalived,
         counters: Counters,
+        datagrams: Datagrams,
     ) -> None:
         self._settings, self.epoch = settings, epoch
         self._haproxy, self._keepalived, self._counters = haproxy, keepalived, counters
+        self._datagrams = datagrams
         self._sequence = self._turn = 0
         self._stop = threading.Event()
         self._soon = threading.Event()
@@ -102,12 +106,14 @@ class Heartbeat:
             return message
         try:
             report, totals = self._counters.read()
-        except RuntimeFailure:
+            told, pools = self._datagrams.report()
+        except (RuntimeFailure, CannotCarry, OSError):
             return None
         message["listeners"] = {
             name: {"status": status, "stats": totals[name]} for name, status in report.listeners.items()
         }
-        message["pools"] = report.pools
+        message["listeners"] |= told
+        message["pools"] = {**report.pools, **pools}
         return message
 
     def _run(self) -> None:

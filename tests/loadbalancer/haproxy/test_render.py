@@ -180,7 +180,7 @@ def test_what_is_switched_off_is_not_carried(place: Place, judge: Judge) -> None
     assert render(tree(listener(enabled=False)), place).frontends == ()
 
 
-def test_udp_is_refused_in_a_sentence(place: Place, judge: Judge) -> None:
+def test_udp_is_left_to_others(place: Place, judge: Judge) -> None:
     rendered = render(tree(listener(protocol="UDP"), listener("other", 81)), place)
-    assert judge(rendered) == ""
-    assert rendered.broken[identity("listener")] == "Listener listener: HAProxy does not carry UDP."
+    assert judge(rendered) == "" and rendered.broken == {}
+    assert rendered.frontends == (identity("other"),) and identity("listener") not in rendered.text

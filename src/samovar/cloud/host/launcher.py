@@ -47,6 +47,7 @@ CAPABILITY_NUMBERS = {
     "SYS_TIME": 25,
 }
 READONLY_PROC = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus")
+OWN_NETWORK = ("/proc/sys/net/ipv4", "/proc/sys/net/ipv6")
 HIDDEN_PROC = ("/proc/kcore", "/proc/keys", "/proc/timer_list")
 
 
@@ -317,6 +318,10 @@ def enter(request: dict[str, Any], mapped: bool, log: int) -> None:
 
 def harden(extra: list[str]) -> None:
     """Without a user namespace root is the host's root: close /proc, drop capabilities."""
+    if "NET_ADMIN" in extra:  # its network is its own; a mount of its own is not closed with the rest
+        for path in OWN_NETWORK:
+            with contextlib.suppress(OSError):
+                mount(path, path, None, BIND)
     for path in READONLY_PROC:
         with contextlib.suppress(OSError):
             mount(path, path, None, BIND | REC)

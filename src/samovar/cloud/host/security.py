@@ -71,9 +71,9 @@ def security_table(port: PortSpec, interface: str, groups: Mapping[str, tuple[st
             *egress,
             "drop",
             "}",
-            _hook("arriving", "input", 0, f'iifname "{interface}" goto ingress'),
+            # Before any translation of addresses: rules speak of what was sent, not of where it goes on to.
+            _hook("arriving", "prerouting", -150, f'iifname "{interface}" goto ingress'),
             _hook("leaving", "output", 0, f'oifname "{interface}" goto egress'),
-            _hook("passing_in", "forward", 0, f'iifname "{interface}" goto ingress'),
             _hook("passing_out", "forward", 1, f'oifname "{interface}" goto egress'),
             "",
         ]

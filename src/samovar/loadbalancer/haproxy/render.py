@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..datagrams import PROTOCOLS
 from ..tree import Listener, Pool, Tree
 from .backends import backend, backend_name, uses_ping
 from .frontends import CARRIED, connection_limit, frontend
@@ -33,7 +34,7 @@ def render(tree: Tree, place: Place) -> Rendered:
     sections: list[list[str]] = []
     connections, ping = 0, False
     for listener in tree.listeners if tree.enabled else ():
-        if not listener.enabled:
+        if not listener.enabled or listener.protocol in PROTOCOLS:
             continue
         try:
             if listener.tls is not None:

@@ -75,7 +75,7 @@ def agent_archive() -> bytes:
     files = {path.name: path.read_bytes() for path in sorted(source.glob("*.py"))}
     digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(out, "w") as archive:  # packed as a whole on its way: a third smaller
         _add(archive, "__main__.py", UNPACK.format(digest=f"agent-{digest}").encode())
         _add(archive, "run.py", RUN)
         for name, content in files.items():
@@ -97,14 +97,12 @@ def user_data(settings: dict[str, Any], server_pem: str, client_ca: str) -> byte
 
 
 def _file(path: str, content: bytes, mode: str) -> dict[str, str]:
-    packed = content if path == AGENT else _gzip(content)
-    encoding = "b64" if path == AGENT else "gz+b64"
     return {
         "path": path,
         "permissions": mode,
         "owner": "root:root",
-        "encoding": encoding,
-        "content": base64.b64encode(packed).decode(),
+        "encoding": "gz+b64",
+        "content": base64.b64encode(_gzip(content)).decode(),
     }
 
 
@@ -115,6 +113,5 @@ def _gzip(content: bytes) -> bytes:
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     entry = zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0))
-    entry.compress_type = zipfile.ZIP_DEFLATED
     entry.external_attr = 0o644 << 16
     archive.writestr(entry, content)

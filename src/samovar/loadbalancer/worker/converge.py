@@ -22,6 +22,7 @@ from samovar.clients import Cloud
 from samovar.config import AmphoraSettings
 from samovar.database import Database
 
+from ..datagrams import datagrams
 from ..haproxy import DIRECTORY, Peer, Place, Rendered, blame, difference, render, without
 from ..operations import CONVERGE, Operation
 from ..tree import Tree
@@ -292,7 +293,8 @@ class Converger:
             rendered = render(tree, place)
             try:
                 await self._push(agent, rendered, materials, running, held)
-                return {**rendered.broken, **blamed, **self._unread(tree, materials)}
+                passed = await self._pass_on(agent, tree, status)
+                return {**rendered.broken, **blamed, **passed, **self._unread(tree, materials)}
             except AgentRefused as error:
                 guilty = blame(tree, rendered.text, str(error))
                 if guilty is None:
@@ -328,6 +330,21 @@ class Converger:
         }
         answer = await agent.put("/1/configuration", body)
         log.info("amphora %s: %s", agent.amphora_id, answer["how"])
+
+    @staticmethod
+    async def _pass_on(agent: Agent, tree: Tree, status: Mapping[str, Any]) -> dict[str, str]:
+        """Have the amphora carry what is not HAProxy's; what it does not carry, and why."""
+        wanted, broken = datagrams(tree)
+        if not wanted["listeners"] and not status.get("datagrams"):
+            return broken
+        lacks = status.get("lacks", {})
+        can = [one for one in wanted["listeners"] if one["protocol"] not in lacks]
+        lacking = {one["id"]: lacks[one["protocol"]] for one in wanted["listeners"] if one not in can}
+        try:
+            await agent.put("/1/datagrams", {"listeners": can})
+        except AgentRefused as error:
+            return {**broken, **{one["id"]: str(error) for one in wanted["listeners"]}}
+        return {**broken, **lacking}
 
     @staticmethod
     def _unread(tree: Tree, materials: Materials) -> dict[str, str]:

@@ -1,0 +1,413 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Listeners of UDP and SCTP: the kernel passes datagrams on, the agent checks members and gives shares.
+
+PUT 1/datagrams ─▶ listeners ─┬─ rules ─ nft: one table, exchanged whole
+                              ├─ a thread for each member that a monitor checks ─▶ up, down
+                              └─ least connections: shares by the flows that are there, twice a second
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import flows
+from .checks import check
+from .network import PASSING_MARK
+from .rules import OF_LISTENER, REFUSED, TABLE, CannotCarry, mark, probe, render
+from .settings import write
+
+__all__ = ["Datagrams"]
+
+log = logging.getLogger("amphora")
+SHARES_SECONDS = 0.5
+SAVE_SECONDS = 10.0
+NUMBERS = 0x3FFF
+FORWARDING = ("ipv4/ip_forward", "ipv6/conf/all/forwarding")
+COUNTED = {"bytes_in": "in", "bytes_out": "out", "total_connections": "new"}
+
+
+class _Seen:
+    """What checks have said of one member as one listener uses it."""
+
+    def __init__(self) -> None:
+        self.up: bool | None = None
+        self.good = self.bad = 0
+        self.last, self.milliseconds = "", 0
+
+    def note(self, good: bool, words: str, milliseconds: int, rise: int, fall: int) -> bool:
+        """Whether the member went up or down by that. A first check decides at once."""
+        before, first = self.up, self.up is None
+        self.good, self.bad = (self.good + 1, 0) if good else (0, self.bad + 1)
+        self.last, self.milliseconds = words[:80], milliseconds
+        if good and (first or self.good >= rise):
+            self.up = True
+        elif not good and (first or self.bad >= fall):
+            self.up = False
+        return self.up is not before
+
+
+class Datagrams:
+    """`directory` keeps what was asked for last, the objects' numbers and what was counted."""
+
+    def __init__(self, directory: Path, program: str = "nft") -> None:
+        self._file, self._program = directory / "datagrams.json", program
+        self._state = directory / "datagrams-state.json"
+        self._listeners: list[dict[str, Any]] = []
+        self._numbers: dict[str, int] = {}
+        self._counted: dict[str, list[int]] = {}
+        self._seen: dict[tuple[str, str], _Seen] = {}
+        self._shares: dict[tuple[str, str], int] = {}
+        self._watched: dict[tuple[str, str], threading.Event] = {}
+        self._lock = threading.RLock()
+        self._digest, self._saved, self._balancing = "", 0.0, False
+        self._lacks: dict[str, str] | None = None
+
+    def begin(self) -> None:
+        if self._state.exists():
+            kept = json.loads(self._state.read_text())
+            self._numbers, self._counted = kept["numbers"], kept["counted"]
+        if self._file.exists():
+            self.configure(json.loads(self._file.read_text()))
+
+    def end(self) -> None:
+        """The rules stay: they belong to the amphora, not to the agent."""
+        with self._lock:
+            for stop in self._watched.values():
+                stop.set()
+            if self._listeners:
+                self._save()
+
+    @property
+    def digest(self) -> str:
+        """Of what was asked for last; "" when there is nothing."""
+        return self._digest
+
+    def lacks(self) -> dict[str, str]:
+        """Protocol → why this amphora cannot carry it."""
+        if self._lacks is None:
+            found = {}
+            for protocol in ("UDP", "SCTP"):
+                try:
+                    self._nft(probe(protocol), "-c")
+                except CannotCarry as error:
+                    found[protocol] = str(error)
+            self._lacks = found
+        return self._lacks
+
+    def configure(self, wanted: Mapping[str, Any]) -> None:
+        """Carry these listeners and no others. Raises CannotCarry; what was carried before then goes on."""
+        with self._lock:
+            before, self._listeners = self._listeners, [dict(one) for one in wanted["listeners"]]
+            try:
+                if self._listeners:
+                    _let_pass()
+                if self._listeners or before:
+                    self._apply()
+            except CannotCarry:
+                self._listeners = before
+                raise
+            text = json.dumps(wanted, sort_keys=True)
+            self._digest = hashlib.sha256(text.encode()).hexdigest() if self._listeners else ""
+            write(self._file, text)
+            self._save()
+            self._forget_flows(before)
+            self._watch()
+            if not self._balancing and any(map(_by_connections, self._listeners)):
+                self._balancing = True
+                threading.Thread(target=self._balance, daemon=True).start()
+
+    def report(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Listeners and pools, as heartbeats tell of HAProxy's."""
+        with self._lock:
+            listeners, watched = list(self._listeners), dict(self._seen)
+        if not listeners:
+            return {}, {}
+        numbers, flowing = self._count(listeners), flows.count(PASSING_MARK, PASSING_MARK)
+        told: dict[str, Any] = {}
+        pools: dict[str, Any] = {}
+        for listener in listeners:
+            mine = mark(self._number(listener["id"]))
+            active = sum(many for one, many in flowing.items() if one & OF_LISTENER == mine)
+            stats = {**numbers[listener["id"]], "active_connections": active, "request_errors": 0}
+            told[listener["id"]] = {"status": "OPEN", "stats": stats}
+            pool = listener.get("pool")
+            if pool:
+                members = {one["id"]: self._member(listener, one, watched) for one in pool["members"]}
+                down = members and all(one["status"] == "DOWN" for one in members.values())
+                pools[f"{pool['id']}:{listener['id']}"] = {
+                    "status": "DOWN" if down else "UP",
+                    "members": members,
+                }
+        return told, pools
+
+    def _member(
+        self, listener: Mapping[str, Any], member: Mapping[str, Any], watched: Mapping[Any, _Seen]
+    ) -> dict[str, str]:
+        if not member.get("enabled", True):
+            return {"status": "MAINT"}
+        if not int(member["weight"]):
+            return {"status": "DRAIN"}
+        if not listener["pool"].get("monitor"):
+            return {"status": "no check"}
+        seen = watched.get((listener["id"], member["id"]))
+        if seen is None or seen.up is None:
+            return {"status": "UP", "last": "not checked yet"}
+        milliseconds = str(seen.milliseconds)
+        return {"status": "UP" if seen.up else "DOWN", "last": seen.last, "milliseconds": milliseconds}
+
+    # -- rules
+
+    def _apply(self) -> None:
+        fresh = render(self._listeners, self._number, self._member_number, self._up, self._share)
+        kept = _names(fresh)
+        script = [f"add table {TABLE}", f"flush table {TABLE}"]
+        for kind, name in _names(self._listed("-t", "table", *TABLE.split())):
+            if (kind, name) not in kept:
+                script.append(f"delete {kind} {TABLE} {name}")
+        order = {"chain": 0, "map": 1, "counter": 2}
+        script[2:] = sorted(script[2:], key=lambda line: order.get(line.split()[1], 3))
+        if not self._listeners:
+            script = [f"add table {TABLE}", f"delete table {TABLE}"]
+            fresh = ""
+        self._nft("\n".join(script) + "\n" + fresh)
+
+    def _listed(self, option: str, *what: str) -> str:
+        """What the kernel has; "" when there is no such thing yet."""
+        return self._run([option, "list", *what], None, missing="")
+
+    def _nft(self, text: str, *options: str) -> str:
+        return self._run([*options, "-f", "-"], text)
+
+    def _run(self, words: list[str], text: str | None, missing: str | None = None) -> str:
+        try:
+            ran = subprocess.run(
+                [self._program, *words], input=text, capture_output=True, text=True, check=False
+            )
+        except FileNotFoundError:
+            raise CannotCarry(
+                "UDP and SCTP need nftables, which is missing in the image of this amphora: "
+                "apt-get install nftables."
+            ) from None
+        if ran.returncode:
+            if missing is not None and "No such file" in ran.stderr:
+                return missing
+            said = [line for line in ran.stderr.splitlines() if "rror" in line] or ran.stderr.splitlines()
+            raise CannotCarry(f"The kernel of this amphora does not take the rules: {' '.join(said)[:500]}")
+        return ran.stdout
+
+    def _up(self, listener: Mapping[str, Any], member: Mapping[str, Any]) -> bool:
+        seen = self._seen.get((listener["id"], member["id"]))
+        return not (listener.get("pool") or {}).get("monitor") or seen is None or seen.up is not False
+
+    def _share(self, listener: Mapping[str, Any], member: Mapping[str, Any]) -> int:
+        known = self._shares.get((listener["id"], member["id"]))
+        return known if known is not None and _by_connections(listener) else int(member["weight"])
+
+    def _number(self, identity: str) -> int:
+        if identity not in self._numbers:
+            spaces = 2 if "/" in identity else 1
+            taken = {value for key, value in self._numbers.items() if ("/" in key) is (spaces == 2)}
+            self._numbers[identity] = next(one for one in range(1, NUMBERS) if one not in taken)
+        return self._numbers[identity]
+
+    def _member_number(self, listener: str, member: str) -> int:
+        return self._number(f"{listener}/{member}")
+
+    def _forget_flows(self, before: list[dict[str, Any]]) -> None:
+        """What went to members or listeners that are not there any more ends now."""
+        after = {key for one in self._listeners for key in _keys(one)}
+        alive = {one["id"] for one in self._listeners}
+        for listener in before:
+            for key in _keys(listener) - after:
+                self._end(*key)
+                self._numbers.pop("/".join(key), None)
+                self._seen.pop(key, None)
+            if listener["id"] not in alive:
+                self._numbers.pop(listener["id"], None)
+                self._counted = {k: v for k, v in self._counted.items() if not k.startswith(listener["id"])}
+
+    def _end(self, listener: str, member: str) -> None:
+        known = self._numbers.get(f"{listener}/{member}")
+        if known is not None and listener in self._numbers:
+            try:
+                flows.end(mark(self._numbers[listener], known))
+            except OSError as error:
+                log.warning("flows of member %s: %s", member, error)
+
+    # -- checks
+
+    def _watch(self) -> None:
+        wanted: dict[tuple[str, str], tuple[Any, ...]] = {}
+        for listener in self._listeners:
+            pool = listener.get("pool") or {}
+            for member in pool.get("members", ()) if pool.get("monitor") else ():
+                if member.get("enabled", True):
+                    address = member.get("monitor_address") or member["address"]
+                    port = int(member.get("monitor_port") or member["port"])
+                    wanted[listener["id"], member["id"]] = (pool["monitor"], address, port)
+        for stop in self._watched.values():
+            stop.set()
+        self._watched = {}
+        for key, what in wanted.items():
+            stop = self._watched[key] = threading.Event()
+            threading.Thread(target=self._check, args=(key, stop, *what), daemon=True).start()
+
+    def _check(
+        self, key: tuple[str, str], stop: threading.Event, monitor: Mapping[str, Any], address: str, port: int
+    ) -> None:
+        rise, fall = int(monitor.get("rise", 1)), int(monitor.get("fall", 1))
+        while not stop.is_set():
+            began = time.monotonic()
+            good, words = check(monitor, address, port)
+            if good and monitor["type"] == "UDP-CONNECT" and self._refuses(key):
+                good, words = False, "it refuses clients' datagrams"
+            with self._lock:
+                if stop.is_set():
+                    return
+                seen = self._seen.setdefault(key, _Seen())
+                took = round((time.monotonic() - began) * 1000)
+                first = seen.up is None
+                if seen.note(good, words, took, rise, fall) and not (first and good):
+                    log.info("member %s is %s: %s", key[1], "up" if seen.up else "down", words)
+                    try:
+                        self._apply()
+                    except CannotCarry as error:
+                        log.warning("%s", error)
+                    if not seen.up:
+                        self._end(*key)
+            stop.wait(max(float(monitor["delay"]) - (time.monotonic() - began), 0.05))
+
+    def _refuses(self, key: tuple[str, str]) -> bool:
+        """Whether the member has said of late that nobody takes what clients send there."""
+        try:
+            shown = json.loads(self._listed("-j", "set", *TABLE.split(), REFUSED) or "{}")
+        except CannotCarry:
+            return False
+        with self._lock:
+            mine = mark(self._number(key[0]), self._member_number(*key))
+        sets = (one["set"] for one in shown.get("nftables", ()) if "set" in one)
+        elements = (element for one in sets for element in one.get("elem", ()))
+        return any((one["elem"]["val"] if isinstance(one, dict) else one) == mine for one in elements)
+
+    # -- least connections
+
+    def _balance(self) -> None:
+        """Give what is new to those that have the fewest flows for their weight."""
+        while True:
+            time.sleep(SHARES_SECONDS)
+            with self._lock:
+                chosen = [one for one in self._listeners if _by_connections(one)]
+                if not chosen:
+                    self._balancing = False
+                    return
+                flowing = flows.count(PASSING_MARK, PASSING_MARK)
+                fresh: dict[tuple[str, str], int] = {}
+                for listener in chosen:
+                    mine = self._number(listener["id"])
+                    members = [one for one in listener["pool"]["members"] if int(one["weight"]) > 0]
+                    marks = [mark(mine, self._member_number(listener["id"], one["id"])) for one in members]
+                    many = [flowing.get(one, 0) for one in marks]
+                    found = shares(many, [int(one["weight"]) for one in members])
+                    fresh |= {(listener["id"], one["id"]): n for one, n in zip(members, found, strict=True)}
+                if fresh != self._shares:
+                    self._shares = fresh
+                    try:
+                        self._apply()
+                    except CannotCarry as error:
+                        log.warning("%s", error)
+
+    # -- counters
+
+    def _count(self, listeners: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+        """What passed since a listener was made; counters of the kernel begin anew with the amphora."""
+        shown = json.loads(self._listed("-j", "counters", "table", *TABLE.split()) or "{}")
+        found = {
+            one["counter"]["name"]: one["counter"] for one in shown.get("nftables", ()) if "counter" in one
+        }
+        told: dict[str, dict[str, int]] = {}
+        with self._lock:
+            for listener in listeners:
+                mine = self._number(listener["id"])
+                told[listener["id"]] = {}
+                for name, kind in COUNTED.items():
+                    counter = found.get(f"{kind}_{mine}", {})
+                    value = int(counter.get("packets" if kind == "new" else "bytes", 0))
+                    base, last = self._counted.get(f"{listener['id']}.{kind}", [0, 0])
+                    base += last if value < last else 0
+                    self._counted[f"{listener['id']}.{kind}"] = [base, value]
+                    told[listener["id"]][name] = base + value
+            if time.monotonic() - self._saved > SAVE_SECONDS:
+                self._save()
+        return told
+
+    def _save(self) -> None:
+        self._saved = time.monotonic()
+        write(self._state, json.dumps({"numbers": self._numbers, "counted": self._counted}))
+
+
+def shares(flowing: list[int], weights: list[int]) -> list[int]:
+    """How many of the next hundred flows each member shall get, so that all come to have the same number of
+    them for their weight."""
+    coming = max(sum(flowing) // 10, len(flowing), 1)
+    level = _level(flowing, weights, coming)
+    lacking = [max(level * weight - many, 0.0) for many, weight in zip(flowing, weights, strict=True)]
+    whole = sum(lacking) or 1.0
+    return [round(one / whole * 100) for one in lacking]
+
+
+def _level(flowing: list[int], weights: list[int], coming: int) -> float:
+    """How high `coming` flows fill up members whose flows stand at these heights over their weights."""
+    order = sorted(zip(flowing, weights, strict=True), key=lambda one: one[0] / one[1])
+    flows_below = weight_below = 0
+    level = 0.0
+    for number, (many, weight) in enumerate(order):
+        flows_below, weight_below = flows_below + many, weight_below + weight
+        level = (flows_below + coming) / weight_below
+        following = order[number + 1 :]
+        if not following or level <= following[0][0] / following[0][1]:
+            break
+    return level
+
+
+def _by_connections(listener: Mapping[str, Any]) -> bool:
+    return (listener.get("pool") or {}).get("algorithm") == "LEAST_CONNECTIONS"
+
+
+def _keys(listener: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """The members that may have flows of this listener."""
+    members = (listener.get("pool") or {}).get("members", ())
+    return {(listener["id"], one["id"]) for one in members if one.get("enabled", True)}
+
+
+def _names(text: str) -> set[tuple[str, str]]:
+    """The chains, maps and so on that a table's text declares."""
+    found = set()
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) > 2 and words[-1] in ("{", "}") and words[0] in ("chain", "map", "counter"):
+            found.add((words[0], words[1]))
+        elif len(words) > 2 and words[0] == "map":
+            found.add(("map", words[1]))
+    return found
+
+
+def _let_pass() -> None:
+    for name in FORWARDING:
+        path = Path("/proc/sys/net") / name
+        try:
+            if path.read_text().strip() != "1":
+                path.write_text("1")
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise CannotCarry(
+                f"This amphora may not pass datagrams on: net/{name} cannot be set ({error.strerror})."
+            ) from None
