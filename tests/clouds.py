@@ -158,10 +158,10 @@ def new_cloud(folder: Path) -> RunningCloud:
 
 
 @contextlib.contextmanager
-def started(cloud: RunningCloud) -> Iterator[RunningCloud]:
+def started(cloud: RunningCloud, *options: str) -> Iterator[RunningCloud]:
     """Start the cloud; afterwards take it down and insist that nothing is left."""
     try:
-        cloud.up()
+        cloud.up(*options)
         yield cloud
     finally:
         names = cloud.names()

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from clouds import new_cloud, started
+
 pytestmark = [pytest.mark.kernel, pytest.mark.clients]
 
 # Runs each line of stdin as one openstack command; prints a JSON list of [status, output, errors].
@@ -70,6 +72,15 @@ resources:
 outputs:
   told: {value: {get_attr: [wait, data]}}
 """
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clients")
+    options = folder / "heat.conf"
+    options.write_text("[DEFAULT]\nenable_stack_abandon = true\nenable_stack_adopt = true\n")
+    with started(new_cloud(folder), "--config-file", str(options)) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -208,10 +219,8 @@ def test_what_cannot_be_is_told_in_a_sentence(client):
     for line, told in (
         ("stack cancel every", "not in cancelable state"),
         ("stack hook poll every", "not IN_PROGRESS"),
-        ("stack export every", "not enabled"),
-        ("stack abandon every", "not enabled"),
         ("stack snapshot show every nothing", "not found for stack"),
-        ("stack adopt other --adopt-file adopt.json", "not enabled"),
+        ("stack adopt every --adopt-file adopt.json", "already exists"),
         ("stack show nothing", "not found"),
         ("orchestration service list", "not allowed"),
     ):
@@ -233,8 +242,31 @@ def test_a_server_signals_its_wait_condition(client):
     told = json.loads(all_good(client(*lines), lines)[1])["output_value"]
     assert json.loads(told) == {"1": "ready", "second": None}
 
-    lines = ["stack delete waits --yes --wait"]
-    all_good(client(*lines), lines)
+
+def test_a_stack_is_abandoned_and_adopted_with_its_server_running(client):
+    lines = [
+        "server list -f json -c ID -c Status",
+        "stack export waits --output-file exported.json",
+        "stack abandon waits --output-file abandoned.json",
+    ]
+    before = json.loads(all_good(client(*lines), lines)[0])
+    until(client, "stack list --property name=waits -f value", "")
+    lines = [
+        "server list -f json -c ID -c Status",
+        "stack adopt waits --adopt-file abandoned.json --wait",
+        "stack resource list waits -f json",
+        "stack output show waits told -f json",
+        "stack check waits --wait",
+        "server list -f json -c ID -c Status",
+    ]
+    servers, _, listed, told, _, after = all_good(client(*lines), lines)
+    assert json.loads(servers) == json.loads(after) == before and len(before) == 1
+    resources = {each["resource_name"]: each for each in json.loads(listed)}
+    assert resources["server"]["physical_resource_id"] == before[0]["ID"]
+    assert {each["resource_status"] for each in resources.values()} == {"ADOPT_COMPLETE"}
+    assert json.loads(json.loads(told)["output_value"]) == {"1": "ready", "second": None}
+    lines = ["stack delete waits --yes --wait", "server list -f value", "network list --internal -f value"]
+    assert all_good(client(*lines), lines)[1:] == ["", ""]
 
 
 def until(client, line: str, wanted: str) -> None:

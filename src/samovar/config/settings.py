@@ -87,6 +87,10 @@ class EngineSettings:
     max_resources_per_stack: int = option(1000, section="DEFAULT", help="Resources of a stack tree; -1: any")
     max_stacks_per_tenant: int = option(512, section="DEFAULT", help="Root stacks of a project; -1: any")
     max_nested_stack_depth: int = option(5, section="DEFAULT", help="Levels of nested stacks")
+    enable_stack_abandon: bool = option(False, section="DEFAULT", help="Let stacks be exported and abandoned")
+    enable_stack_adopt: bool = option(
+        False, section="DEFAULT", help="Let stacks be made of the objects of exported ones"
+    )
     max_snapshots_per_stack: int = option(32, section="DEFAULT", help="Snapshots of a stack; -1: any")
     max_events_per_stack: int = option(1000, section="DEFAULT", help="Events kept for each stack")
     max_revisions_per_stack: int = option(

@@ -119,8 +119,7 @@ async def test_death_at_every_write_of_snapshot_restore_and_removal(tmp_path: Pa
             await kept.stand.close()
             return deaths
 
-    ns = range(4 if after else 3, 19, 2)
-    lives = await asyncio.gather(*(life(n) for n in ns), return_exceptions=True)
+    lives = await asyncio.gather(*(life(n) for n in (3, 4, 6, 8, 10, 12, 14)), return_exceptions=True)
     assert [found for found in lives if isinstance(found, BaseException)] == []
     deaths = Counter(action for found in lives if isinstance(found, list) for action in found)
     assert deaths["take"] >= 3 and deaths["restore"] >= 5 and deaths["remove"] >= 1, deaths
@@ -138,7 +137,7 @@ async def one_life(kept: Kept, n: int, after: bool) -> list[str]:
     deaths: list[str] = []
 
     async def settled() -> None:
-        stack = await stand.quiet(kept.stack)
+        stack = await stand.quiet(kept.stack, 60)
         assert stack.status == "COMPLETE", stack.status_reason
 
     async def take() -> None:

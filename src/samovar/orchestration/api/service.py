@@ -16,6 +16,7 @@ from samovar.web import Api, health_routes
 
 from .about import About
 from .actions import Actions
+from .adoption import Leaving
 from .desk import Desk
 from .draft import DraftReader
 from .event_streams import Streams
@@ -76,6 +77,7 @@ class Service:
         stacks.listing_routes(api)
         stacks.lookup_routes(api)
         stacks.routes(api)
+        Leaving(desk, stacks).routes(api)
         Resources(desk).routes(api)
         Events(desk, self.streams).routes(api)
         Outputs(desk).routes(api)

@@ -46,6 +46,7 @@ from samovar.orchestration.templates import (
 )
 from samovar.web import Api, BadRequest, Call, Conflict, Forbidden, Reply
 
+from .adoption import adoption, users_project
 from .desk import ACCEPTED, PROJECT, STACK, Desk, no_body
 from .draft import Draft, DraftReader, StackOptions, read_options, resource_types
 from .faults import not_found
@@ -77,8 +78,6 @@ class Stacks:
         add(api, "GET", f"{STACK}/template", self.template, "stacks:template")
         add(api, "GET", f"{STACK}/environment", self.environment, "stacks:environment")
         add(api, "GET", f"{STACK}/files", self.files, "stacks:files")
-        add(api, "DELETE", f"{STACK}/abandon", self.abandon, "stacks:abandon")
-        add(api, "GET", f"{STACK}/export", self.abandon, "stacks:export")
 
     def listing_routes(self, api: Api) -> None:
         add, listing = self.desk.add, Listing(self.desk)
@@ -115,8 +114,9 @@ class Stacks:
 
     async def create(self, call: Call) -> Reply:
         body = body_of(call)
+        adopted = None
         if body.get("adopt_stack_data") is not None:
-            raise BadRequest("Stack adopt is not enabled on this server.", type="NotSupported")
+            adopted, body = await adoption(self.parts.settings.engine, body)
         name = stack_name(body)
         options = read_options(body)
         identity = StackIdentity(name, new_id(), self.desk.project(call))
@@ -132,7 +132,11 @@ class Stacks:
         stack.credentials_id = deferred.id if deferred else None
         definition = draft.definition()
         request = self.request(call, stack.timeout_mins)
-
+        if adopted is not None:
+            stack.user_project_id = await users_project(self.parts, stack, definition, adopted)
+            sealed = self.parts.vault.seal(adopted.get("resources") or {})
+            request = replace(request, details={**request.details, "adopt": sealed})
+        action = "CREATE" if adopted is None else "ADOPT"
         limited, quota = self._limited(call), f"stacks of {identity.project_id}"
 
         def change(connection: Connection) -> str:
@@ -140,7 +144,7 @@ class Stacks:
                 self._check_quota(connection, identity.project_id)
             if deferred is not None:
                 store_deferred(connection, self.parts.vault, deferred)
-            return create_stack(connection, self.parts.vault, replace(stack), definition, request)
+            return create_stack(connection, self.parts.vault, replace(stack), definition, request, action)
 
         try:
             operation = await self.parts.database.write(change, *([quota] if limited else []))
@@ -438,11 +442,6 @@ class Stacks:
         operation = await self.parts.database.write(change)
         await self.ring(stack.id, operation)
         return Reply(204)
-
-    async def abandon(self, call: Call) -> Reply:
-        await self.desk.find(call, live=True)
-        no_body(call)
-        raise BadRequest("Stack abandon is not enabled on this server.", type="NotSupported")
 
 
 def body_of(call: Call) -> dict[str, Any]:

@@ -228,6 +228,8 @@ class Converge:
             return self._make(row, wanted)
         if row.state == ("CREATE", IN_PROGRESS) and row.fingerprint == wanted.fingerprint:
             return self._make(row, wanted)
+        if row.state == ("ADOPT", IN_PROGRESS):
+            return self._make(row, wanted)
         change = self._change(row, wanted, observed)
         if change.refusals:
             return self._refused_by_plan(row, change)
@@ -256,7 +258,19 @@ class Converge:
     def _make(self, row: Resource, wanted: Wanted) -> Work:
         if wanted.external_id is not None:
             return self.steps.adopt_external(row, wanted)
+        if self.run.adopted is not None:
+            return self._adopt(row, wanted, self.run.adopted.get(wanted.name))
         return self.nested.create(row, wanted) if wanted.kind.nested else self.steps.create(row, wanted)
+
+    def _adopt(self, row: Resource, wanted: Wanted, entry: Any) -> Work:
+        found = entry if isinstance(entry, Mapping) else {}
+        was = found.get("type")
+        if was is not None and was != wanted.kind.name:
+            told = f"The object to take over was made as {was}, and the template wants {wanted.kind.name}."
+            failure = StepFailed("ResourceFailure", f"resources.{wanted.name}", told)
+            return self.steps.refuse(row, "ADOPT", failure)
+        steps = self.nested if wanted.kind.nested else self.steps
+        return steps.adopt(row, wanted, found)
 
     def _update(self, row: Resource, wanted: Wanted, change: Change) -> Work:
         if wanted.kind.nested:

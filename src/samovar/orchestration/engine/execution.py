@@ -255,6 +255,8 @@ class Execution:
         )
         run.assert_held = self.assert_held
         kept = await self._snapshots()
+        if "adopt" in self.operation.details:
+            run.adopted = self.parts.vault.open(self.operation.details["adopt"])
         left = (self.operation.deadline_at - utcnow()).total_seconds()
         if left <= 0:
             return TIMED_OUT
@@ -334,7 +336,7 @@ class Execution:
                 run,
                 removing=removing,
                 observing=observing,
-                removal=SnapshotRemoval(run, kept) if removing and kept else None,
+                removal=SnapshotRemoval(run, kept) if removing and kept and not run.retaining else None,
             )
             if kept and not removing:
                 run.kept = kept[0].kept
@@ -396,6 +398,7 @@ class Execution:
                     status=status,
                     status_reason=cut(failure or ""),
                     failures=failures or None,
+                    details={key: each for key, each in self.operation.details.items() if key != "adopt"},
                     finished_at=utcnow(),
                     lease_owner=None,
                     lease_expires_at=None,
@@ -459,6 +462,7 @@ class Execution:
                     timeout or self.parts.settings.engine.stack_action_timeout,
                     user_name=self.operation.details.get("user", ""),
                     revisions=self.parts.settings.engine.max_revisions_per_stack,
+                    details={"abandon": True} if action == "ADOPT" else {},
                 )
                 return roll_back(connection, stack, request)
             return None
@@ -499,7 +503,7 @@ class Execution:
         """The root stack goes: nothing will act for its owner any more."""
         if self._deferred is not None:
             await withdraw(self._deferred, self.parts.cloud_for, self.parts.trustee)
-        if self.stack.user_project_id is not None and self._run is not None:
+        if self.stack.user_project_id is not None and self._run is not None and not self._run.retaining:
             users = self._run.signal_users
             if users is not None:
                 await users.remove_project(self.stack.user_project_id)

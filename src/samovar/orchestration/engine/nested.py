@@ -6,7 +6,7 @@ The parent's row and the child's operation are written in one commit; the parent
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -89,6 +89,33 @@ class NestedSteps:
         wanted.write_to(row)
         self.run.forget_attributes(row)
         self.steps.end(row, action, whole=True)
+
+    def adopt(self, row: Resource, wanted: Wanted, entry: Mapping[str, Any]) -> Work:
+        """Make a nested stack of the objects that an exported one had."""
+        return self.steps.guarded(row, "ADOPT", lambda: self._adopt(row, wanted, entry))
+
+    async def _adopt(self, row: Resource, wanted: Wanted, entry: Mapping[str, Any]) -> None:
+        run = self.run
+        if row.physical_id is None:
+            plan = child_plan(run, wanted, row.data, None)
+            row.data.update(plan.notes)
+            phase = plan.phases[-1]
+            if wanted.kind.template is None and isinstance(entry.get("template"), dict):
+                phase = Phase(entry["template"], phase.parameters)  # members have the names they had
+            definition = child_definition(run, wanted, phase)
+            await self._check_limits(len(load(phase.template, limits=limits_of(run.parts)).resources))
+            child = self._new_child(row, "")
+            row.physical_id = child.id
+            wanted.write_to(row)
+            request = request_for_child(run, adopt=run.parts.vault.seal(entry.get("resources") or {}))
+            change = _Submitted(
+                lambda c: create_stack(c, run.parts.vault, child, definition, request, "ADOPT")
+            )
+            run.scribe.change(change)
+            await self.steps.begin(row, "ADOPT")
+            await change.tell(run, child.id)
+        await self._wait(row)
+        self.steps.end(row, "ADOPT", whole=True)
 
     async def _restore(self, row: Resource, wanted: Wanted, kept: Kept, action: str) -> None:
         """Have the nested stack go back to its own snapshot; one that is gone is made from it."""
@@ -294,7 +321,9 @@ async def ask_child(run: StackRun, row: Resource, ask: Callable[[Connection], st
 
 
 async def delete_child(run: StackRun, row: Resource) -> None:
-    await act_on_child(run, row, "DELETE")
+    details = {"abandon": True} if run.retaining else {}
+    identity, request = row.physical_id or "", request_for_child(run, **details)
+    await ask_child(run, row, lambda c: act_on_stack(c, identity, "DELETE", request)[1])
 
 
 async def load_child(loaded: LoadedStack, row: Resource) -> LoadedStack | None:

@@ -56,6 +56,8 @@ class StackRun(LoadedStack):
         self.abort_reason: str | None = None
         self.assert_held: Callable[[], None] = lambda: None
         self.unsupported_checks = False
+        self.adopted: Mapping[str, Any] | None = None  # the exported resources that are taken over
+        self.retaining = bool(operation.details.get("abandon"))  # what goes from the stack stays in the cloud
         self.kept: Mapping[str, Kept] = {}  # what the snapshot that is restored keeps, by resource
         self.paused: set[str] = set()  # rows that wait for a hook
         self.failures: list[dict[str, Any]] = []  # what is told of this operation when it has ended

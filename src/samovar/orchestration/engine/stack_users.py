@@ -65,10 +65,37 @@ class StackUsers:
         )
 
     async def remove_user(self, user_id: str) -> None:
-        await self._gone("DELETE", f"/users/{segment(user_id)}")
+        if await self._is_ours(user_id):
+            await self._gone("DELETE", f"/users/{segment(user_id)}")
+
+    async def _is_ours(self, user_id: str) -> bool:
+        """Whether it is a user of this stack: which one it is may have come with data to adopt."""
+        try:
+            answer = await self._admin.get("identity", f"/users/{segment(user_id)}")
+        except CloudError as error:
+            if error.not_found:
+                return False
+            raise
+        root_id = self._run.stack.root_id
+        root = await self._run.parts.database.read(lambda c: get_stack(c, root_id))
+        ours = root.user_project_id if root is not None else self._run.stack.user_project_id
+        return ours is not None and answer["user"].get("default_project_id") == ours
+
+    async def is_for(self, project_id: str, owner: str) -> bool:
+        """Whether a project holds the users of stacks of `owner`, a project of the cloud's users."""
+        try:
+            answer = await self._admin.get("identity", f"/projects/{segment(project_id)}")
+        except CloudError as error:
+            if error.not_found or error.status in (400, 403):
+                return False
+            raise
+        found = answer["project"]
+        return found.get("domain_id") == self._domain and str(found.get("name")).startswith(f"{owner}-")
 
     async def enable_user(self, user_id: str, enabled: bool) -> None:
         """Suspended resources are not signalled."""
+        if not await self._is_ours(user_id):
+            return
         change = {"user": {"enabled": enabled}}
         await self._admin.request("identity", "PATCH", f"/users/{segment(user_id)}", json=change)
 

@@ -16,6 +16,7 @@ from samovar.database import utcnow
 from samovar.orchestration.resources.behaviour import Changes, ResourceGone, ResourceInError
 
 from .achievements import CREATED, DELETED, REPLACED, UPDATED
+from .adoption import take_over
 from .context import Context
 from .events import STATE_CHANGED, cut, resource_event
 from .failures import StepFailed, TimedOut, aborted, step_failed
@@ -213,6 +214,25 @@ class Steps:
 
         return self.guarded(row, "ADOPT", adopting)
 
+    def adopt(self, row: Resource, wanted: Wanted, entry: Mapping[str, Any]) -> Coroutine[Any, Any, None]:
+        """Take over the object that an exported stack had for this resource; nothing is made."""
+        wanted.write_to(row)
+
+        async def adopting() -> None:
+            announce = row.state != ("ADOPT", IN_PROGRESS)
+            take_over(row, entry)
+            if wanted.kind.declared.signal_responder and isinstance(entry.get("metadata"), Mapping):
+                row.metadata = dict(entry["metadata"])
+            await self.begin(row, "ADOPT", announce=announce)
+            if row.physical_id is None:
+                raise StepFailed("ResourceFailure", f"resources.{row.name}", "Resource ID was not provided.")
+            declared = wanted.kind.declared
+            behaviour, context = self.run.behaviour(declared), self.run.context(row, declared)
+            await self.run.persist(row, lambda: behaviour.observe(context), declared.service)
+            self.end(row, "ADOPT")
+
+        return self.guarded(row, "ADOPT", adopting)
+
     async def refuse(
         self, row: Resource, action: str, failure: StepFailed, *, told: str = "", keep_state: bool = False
     ) -> None:
@@ -239,7 +259,10 @@ class Steps:
         await self.begin(row, "DELETE", announce=row.state != ("DELETE", IN_PROGRESS))
         policy = row.definition.get("deletion_policy", "Delete")
         kept = policy == "Retain" or row.definition.get("external_id") is not None
-        if not kept:
+        if self.run.retaining:
+            if self.run.kind_of_row(row).nested:
+                await self._delete_object(row, asked, snapshot=False)
+        elif not kept:
             await self._delete_object(row, asked, snapshot=policy == "Snapshot" and not failed)
             await self._delete_user(row)
         row.status, row.status_reason, row.waiting = COMPLETE, STATE_CHANGED, None
