@@ -38,7 +38,7 @@ class MariaDB(Program):
             "port": self.port,
             "bind-address": "127.0.0.1",
             "user": getpass.getuser(),
-            "innodb-flush-log-at-trx-commit": 0,
+            "innodb-flush-log-at-trx-commit": 2,
             "innodb-doublewrite": 0,
             "debug-no-sync": 1,
             "innodb-log-file-size": "16M",

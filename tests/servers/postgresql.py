@@ -37,7 +37,6 @@ class PostgreSQL(Program):
             "port": self.port,
             "unix_socket_directories": self.directory,
             "fsync": "off",
-            "synchronous_commit": "off",
             "full_page_writes": "off",
             "max_connections": 200,
             "shared_buffers": "32MB",

@@ -123,7 +123,7 @@ class Journal:
 
     def _commit(self, batch: list[_Waiting]) -> None:
         """Have the batch done or refused; what there was no time for is taken out of it."""
-        collisions, careful = 0, False
+        collisions, careful, pause = 0, False, 0.01
         if self._receipts:
             self._receipts.next()
         while True:
@@ -148,7 +148,8 @@ class Journal:
                 if is_full(error) or time.monotonic() - batch[0].since > self._patience:
                     self._refuse(batch, error)
                     return
-                time.sleep(random.uniform(0.05, 0.25))
+                time.sleep(random.uniform(pause / 2, pause))
+                pause = min(2 * pause, 0.5)
             except Exception as error:
                 log.exception("the journal failed")
                 self._refuse(batch, error)
@@ -164,7 +165,7 @@ class Journal:
         try:
             with self._engine.connect() as connection, connection.begin():
                 if self._receipts and not self._sign(connection):
-                    return
+                    return  # committed before; what its changes gave then is kept
                 take(connection, {turn for waiting in batch for turn in waiting.turns})
                 until = time.monotonic() + BATCH_SECONDS
                 savepoints = careful and len(batch) > 1

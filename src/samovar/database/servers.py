@@ -108,28 +108,11 @@ def connect_arguments(url: URL) -> dict[str, Any]:
 
 def prepare(engine: Engine, *, wsrep_sync_wait: int | None = None) -> None:
     """Have each new connection of a server's engine set up, and lost ones recognised."""
-    if engine.dialect.name == "postgresql":
-        settings = [
-            "SET TIME ZONE 'UTC'",
-            f"SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'",
-            f"SET lock_timeout = '{2 * FROZEN_SECONDS}s'",
-        ]
-    else:
-        settings = [
-            "SET SESSION time_zone = '+00:00', sql_mode = 'TRADITIONAL', "
-            f"innodb_lock_wait_timeout = {2 * FROZEN_SECONDS}"
-        ]
-        if wsrep_sync_wait is not None:
-            settings.append(f"SET SESSION wsrep_sync_wait = {wsrep_sync_wait}")
+    configure = _configure_postgresql if engine.dialect.name == "postgresql" else _configure_mysql
 
     @event.listens_for(engine, "connect")
-    def configure(dbapi: Any, _record: Any) -> None:
-        with dbapi.cursor() as cursor:
-            for setting in settings:
-                cursor.execute(setting)
-            if engine.dialect.name != "postgresql" and _is_mariadb(cursor):
-                cursor.execute(f"SET SESSION idle_write_transaction_timeout = {FROZEN_SECONDS}")
-        dbapi.commit()
+    def connected(dbapi: Any, _record: Any) -> None:
+        configure(dbapi, wsrep_sync_wait)
 
     @event.listens_for(engine, "handle_error")
     def recognise(context: ExceptionContext) -> None:
@@ -137,9 +120,28 @@ def prepare(engine: Engine, *, wsrep_sync_wait: int | None = None) -> None:
             context.is_disconnect = failure(context.sqlalchemy_exception) is Failure.AWAY
 
 
-def _is_mariadb(cursor: Any) -> bool:
-    cursor.execute("SELECT VERSION()")
-    return "mariadb" in str(cursor.fetchone()[0]).lower()
+def _configure_postgresql(dbapi: Any, _wsrep_sync_wait: int | None) -> None:
+    before, dbapi.autocommit = dbapi.autocommit, True
+    dbapi.execute(
+        f"SET TIME ZONE 'UTC'; SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'; "
+        f"SET lock_timeout = '{2 * FROZEN_SECONDS}s'"
+    )
+    dbapi.autocommit = before
+
+
+def _configure_mysql(dbapi: Any, wsrep_sync_wait: int | None) -> None:
+    wanted = {
+        "time_zone": "'+00:00'",
+        "sql_mode": "'TRADITIONAL'",
+        "innodb_lock_wait_timeout": 2 * FROZEN_SECONDS,
+    }
+    if wsrep_sync_wait is not None:
+        wanted["wsrep_sync_wait"] = wsrep_sync_wait
+    with dbapi.cursor() as cursor:
+        cursor.execute("SELECT VERSION()")
+        if "mariadb" in str(cursor.fetchone()[0]).lower():
+            wanted["idle_write_transaction_timeout"] = FROZEN_SECONDS
+        cursor.execute("SET SESSION " + ", ".join(f"{name} = {value}" for name, value in wanted.items()))
 
 
 def failure(error: DBAPIError) -> Failure:

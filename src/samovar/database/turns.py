@@ -83,7 +83,7 @@ class Receipts:
     @property
     def uncertain(self) -> bool:
         """Whether the present batch may have been committed already."""
-        return self._uncertain is not None
+        return self._uncertain == self._number
 
     def settled(self) -> None:
         """Whether earlier batches were committed is known, or nobody waits for it any more."""
@@ -92,9 +92,9 @@ class Receipts:
     def sign(self, connection: Connection) -> bool:
         """Write the number into this transaction; False when the batch has been committed before."""
         mine = receipts.c.id == self.id
-        if self._uncertain is not None:
+        if self.uncertain:
             found = connection.execute(select(receipts.c.batch).where(mine).with_for_update()).scalar()
-            if found == self._uncertain:
+            if found == self._number:
                 return False
         moment = now(connection)
         signed = connection.execute(
