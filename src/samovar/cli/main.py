@@ -85,7 +85,11 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("services", nargs="+", metavar="NAME", help="a service, or 'all'")
     _listening(serve)
 
-    command("status", "what runs, where it listens, and how it is")
+    status = command("status", "what runs, where it listens, and how it is")
+    status.add_argument(
+        "--cluster", action="store_true", help="every process and all work, as the database shows it"
+    )
+    _files(status)
     command("doctor", "what this machine needs, and how to get what it lacks")
 
     logs = command("logs", "what the cloud has logged")

@@ -13,6 +13,10 @@ from .state_directory import StateDirectory
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.cluster:
+        from . import cluster_status
+
+        return cluster_status.run(options)
     state = StateDirectory(options.state_dir)
     running = state.running() if state.exists() else None
     if running is None:

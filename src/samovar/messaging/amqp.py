@@ -20,6 +20,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, NamedTuple
 
 from samovar.config import MessagingSettings
+from samovar.observability import figures
 
 from .brokers import Broker, brokers_of, encryption
 from .bus import Handler
@@ -54,6 +55,7 @@ class AmqpBus:
         self._listeners: dict[Listener, None] = {}
         self._attached: dict[Listener, Leave | None] = {}
         self._outbox: deque[_Message] = deque(maxlen=OUTBOX)
+        figures.BUS_WAITING.set_function(lambda: len(self._outbox))
         self._wake = asyncio.Event()
         self._connected = asyncio.Event()
         self._session: Session | None = None
@@ -75,6 +77,7 @@ class AmqpBus:
             self._post(_Message(topic, ids, everyone=True))
 
     def _post(self, message: _Message) -> None:
+        figures.BUS_SENT.labels(message.topic).inc()
         self._outbox.append(message)
         self._wake.set()
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from samovar.observability import figures
+
 from .bus import Handler
 from .listener import Listener
 
@@ -20,11 +22,13 @@ class LocalBus:
     async def ring(self, topic: str, *ids: str) -> None:
         listeners = self._listeners.get(topic)
         if listeners and ids:
+            figures.BUS_SENT.labels(topic).inc()
             self._turn[topic] = turn = (self._turn[topic] + 1) % len(listeners)
             listeners[turn].put(ids)
 
     async def announce(self, topic: str, *ids: str) -> None:
         if ids:
+            figures.BUS_SENT.labels(topic).inc()
             self.spread(topic, ids)
 
     def spread(self, topic: str, ids: Sequence[str]) -> None:

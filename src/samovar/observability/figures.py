@@ -120,6 +120,19 @@ AMPHORAE_SILENT = Gauge(
 )
 
 
+LOOP_LAG_SECONDS = Histogram(
+    "samovar_loop_lag_seconds",
+    "How late the event loop comes to what is due",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+    registry=REGISTRY,
+)
+
+
+def total(gauge: Gauge) -> int:
+    """The sum of a gauge over its labels."""
+    return int(sum(sample.value for metric in gauge.collect() for sample in metric.samples))
+
+
 def exposition() -> bytes:
     """All figures in Prometheus' text format."""
     return generate_latest(REGISTRY)

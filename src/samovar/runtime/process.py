@@ -30,6 +30,7 @@ from samovar.observability import begin_logging, begin_tracing, end_tracing, fig
 from .addresses import Addresses, url
 from .confinement import confine
 from .embedded import ON_THE_HOST, SERVICES, Embedded, StartError
+from .presence import Presence
 from .secrets import SecretsDiffer
 from .supervisor import sign_of_life, tell
 
@@ -101,17 +102,18 @@ async def _serve(
     serving = [asyncio.create_task(servers[0].serve())]
     serving += [asyncio.create_task(server.serve(sockets=listening)) for server in servers[1:]]
     background = asyncio.create_task(sign_of_life())
+    places = {name: f"{host}:{port}" for name, (host, port) in services.addresses.own_places().items()}
+    presence = Presence(database, sorted(wanted), places or ({"all": origin} if origin else {}))
     try:
         await services.start()
+        await presence.start()
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
         ready(origin)
         tell("READY=1")
-        places = [
-            f"{name} at {host}:{port}" for name, (host, port) in services.addresses.own_places().items()
-        ]
-        log.info("ready%s: %s", f" at {origin}" if origin else "", ", ".join([*sorted(wanted), *places]))
+        told = [f"{name} at {place}" for name, place in places.items()]
+        log.info("ready%s: %s", f" at {origin}" if origin else "", ", ".join([*sorted(wanted), *told]))
         stopped = asyncio.create_task(stopping.wait())
         await asyncio.wait({*serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -119,6 +121,7 @@ async def _serve(
         log.info("stopping")
         tell("STOPPING=1")
         services.draining = True
+        await presence.draining()
         if services.addresses.apart and listening and settings.services.drain_seconds > 0:
             with contextlib.suppress(TimeoutError):  # proxies see 503 at /readyz, and ask others from then on
                 await asyncio.wait_for(at_once.wait(), settings.services.drain_seconds)
@@ -128,6 +131,7 @@ async def _serve(
         await asyncio.gather(*serving)
         background.cancel()
         await services.close()
+        await presence.stop()
         await database.close()
         await asyncio.to_thread(health_socket.unlink, missing_ok=True)
         log.info("stopped")

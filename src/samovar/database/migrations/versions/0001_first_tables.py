@@ -1056,6 +1056,21 @@ def upgrade() -> None:
         batch_op.create_index("uq_orchestration_stacks_live_name", ["project_id", "live_name"], unique=True)
 
     op.create_table(
+        "runtime_processes",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("services", Json(), nullable=False),
+        sa.Column("places", Json(), nullable=False),
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("interval", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("figures", Json(), nullable=False),
+        sa.Column("started_at", Timestamp(), nullable=False),
+        sa.Column("reported_at", Timestamp(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_runtime_processes")),
+    )
+    op.create_table(
         "runtime_secrets",
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("sealed", sa.Text(), nullable=False),

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""samovar status --cluster: every process, what waits, who holds what, as the database shows it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from .main import CommandError
+from .serve import settings
+
+GAP = "  "
+
+
+def run(options: argparse.Namespace) -> int:
+    """0: all is well; 1: something wants to be looked at."""
+    from sqlalchemy.exc import DBAPIError
+
+    from samovar.database import Database, DatabaseUnavailable
+    from samovar.runtime.overview import look, troubles
+
+    loaded = settings(options)
+    database = Database(loaded.database_url, loaded.database)
+    try:
+        found = database.migrate(look)
+    except LookupError as error:
+        raise CommandError(str(error)) from error
+    except (DatabaseUnavailable, DBAPIError) as error:
+        said = getattr(error, "orig", None) or error
+        raise CommandError(f"the database does not answer: {said}") from error
+    finally:
+        database.close_now()
+    told = troubles(found)
+    if options.json:
+        print(json.dumps({**found, "troubles": told}))
+    else:
+        for line in _lines(found, told):
+            print(line)
+    return 1 if told else 0
+
+
+def _lines(found: dict[str, Any], told: list[str]) -> list[str]:
+    lines = [
+        f"Database at revision {found['revision']} (this program's newest: {found['newest_revision']}); "
+        f"versions running: {', '.join(found['versions']) or 'none'}",
+        "",
+        *_table(
+            ("HOST", "PROCESS", "STATE", "SERVICES", "VERSION", "UP", "REPORTED", "LAG", "MEMORY", "AT WORK"),
+            [_process(process) for process in found["processes"]],
+        ),
+    ]
+    for work in found["work"]:
+        lines += ["", f"Operations on {work['of']}: {work['waiting']} waiting, {work['running']} running"]
+        if work["waiting"]:
+            lines[-1] += f", the oldest waits for {_duration(work['oldest_waiting_seconds'])}"
+        rows = [
+            (
+                held["what"],
+                held["about"],
+                _duration(held["age_seconds"]),
+                held["holder"],
+                str(held["epoch"]),
+                f"{held['lease_seconds']:.0f} s",
+            )
+            for held in work["held"]
+        ]
+        if rows:
+            lines += _table(("WHAT", "OF", "AGE", "HOLDER", "EPOCH", "LEASE"), rows)
+    for group in found["groups"]:
+        heard = ", ".join(f"{name} ({age:.0f} s ago)" for name, age in sorted(group["members"].items()))
+        lines += ["", f"Group {group['name']}, epoch {group['epoch']}: {heard or 'nobody'}"]
+    return [*lines, "", *(f"! {sentence}" for sentence in told or ["Nothing wants to be looked at."])]
+
+
+def _process(process: dict[str, Any]) -> tuple[str, ...]:
+    figures = process["figures"]
+    places = process["places"]
+    services = [f"{name} {places[name]}" if name in places else name for name in process["services"]]
+    memory = figures.get("memory_bytes", 0) / 1_048_576
+    return (
+        process["host"],
+        str(process["pid"]),
+        process["state"],
+        ", ".join(services) if len(services) < 8 else f"all {len(services)}",
+        process["version"],
+        _duration(process["up_seconds"]),
+        f"{process['silent_seconds']:.0f} s ago",
+        f"{figures.get('loop_lag_seconds', 0):.2f} s",
+        f"{memory:.0f} MB",
+        f"{figures.get('operations_running', 0)} operations, {figures.get('requests_running', 0)} requests, "
+        f"{figures.get('writes_waiting', 0)} writes, {figures.get('messages_waiting', 0)} messages",
+    )
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[place]) for row in [head, *rows]) for place in range(len(head))]
+    return [
+        GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [head, *rows]
+    ]
