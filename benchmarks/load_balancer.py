@@ -93,8 +93,8 @@ async def failover(here: Site) -> None:
     single = await here.create(here.graph("single", targets))
     pair = await here.create(here.graph("pair", targets, flavor_id=flavor))
     for made, topology, promises in (
-        (single, "SINGLE", {"": 3.0, "haproxy": 1.0, "samovar-amphora/agent": 0.1}),
-        (pair, "ACTIVE_STANDBY", {"": 1.0, "haproxy": 1.0, "keepalived": 1.0, "samovar-amphora/agent": 0.1}),
+        (single, "SINGLE", {"": 3.0, "haproxy": 1.0, "samovar-amphora/agent": 1.0}),
+        (pair, "ACTIVE_STANDBY", {"": 1.0, "haproxy": 1.0, "keepalived": 1.0, "samovar-amphora/agent": 1.0}),
     ):
         vip = made["vip_address"]
         await here.until(lambda vip=vip: here.asked(vip)[0] == 200, 60)  # type: ignore[misc]

@@ -18,6 +18,7 @@ from .datagrams import Datagrams
 from .haproxy import Haproxy
 from .heartbeat import Heartbeat, next_epoch
 from .keepalived import Keepalived
+from .metrics import Metrics
 from .network import Network
 from .runtime import RuntimeFailure, ask, information
 from .settings import Settings, load, save, write
@@ -39,6 +40,7 @@ class Agent:
         self.keepalived = Keepalived(home, self.settings.keepalived)
         self.network = Network(home)
         self.datagrams = Datagrams(home, self.settings.nft)
+        self.metrics = Metrics(home, self.datagrams)
         self.counters = Counters(home, self.haproxy.socket)
         self.haproxy.before_replacing.append(self.counters.settle)
         self.epoch = next_epoch(home)
@@ -73,7 +75,7 @@ class Agent:
 
     def begin(self) -> None:
         """Bring back what was configured before; what fails is told in the status."""
-        for part in (self.network, self.haproxy, self.datagrams, self.keepalived):
+        for part in (self.network, self.haproxy, self.datagrams, self.keepalived, self.metrics):
             try:
                 part.begin()
             except Exception as error:

@@ -272,3 +272,29 @@ def test_the_ping_check_asks_as_any_user(amphora: Amphora) -> None:
     )
     ran = subprocess.run(["unshare", "--net", "sh", "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["0", "0", "1"], ran.stderr
+
+
+def test_metrics_have_the_names_of_load_balancing(
+    site: Site, amphora: Amphora, members: tuple[int, int]
+) -> None:
+    web = pool("web", member("m1", "127.0.0.1", members[0]))
+    state = str(amphora.home / "state")  # pytest's folders are closed to nobody
+    place = Place(directory=state, most_connections=500, user="root", group="root")
+    metrics = free_port()
+    listeners = (
+        listener(port=site.port, default_pool_id=web.id),
+        listener("metrics", metrics, protocol="PROMETHEUS"),
+    )
+    assert amphora.configure(render(tree(*listeners, pools=(web,)), place).text)[0] == 200
+    assert site.get() == (200, "one")
+    connection = http.client.HTTPConnection("127.0.0.1", metrics, timeout=10)
+    connection.request("GET", "/metrics")
+    answer = connection.getresponse()
+    lines = answer.read().decode().splitlines()
+    assert answer.status == 200 and not any("haproxy_" in line or "prometheus" in line for line in lines)
+    names = f'pool="{web.id}:{identity("listener")}",member="{identity("m1")}"'
+    assert f'octavia_listener_http_requests_total{{listener="{identity("listener")}"}} 1' in lines
+    assert f'octavia_member_status{{{names},state="UP"}} 1' in lines
+    assert any(line.startswith("octavia_loadbalancer_current_connections ") for line in lines)
+    connection.request("GET", "/")
+    assert connection.getresponse().status == 404

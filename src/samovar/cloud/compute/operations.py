@@ -24,6 +24,8 @@ from .tables import actions, servers
 
 TOPIC = "compute.servers"
 """The bus topic on which the ids of servers with a new operation are rung."""
+ENDED_TOPIC = "compute.servers.ended"
+"""The bus topic on which the ids of servers that ended by themselves are announced."""
 
 
 @dataclass(frozen=True, slots=True)

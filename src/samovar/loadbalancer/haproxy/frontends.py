@@ -54,7 +54,11 @@ def frontend(
     if listener.timeout_tcp_inspect:
         lines.append(f"tcp-request inspect-delay {number(listener.timeout_tcp_inspect)}")
     if listener.protocol == "PROMETHEUS":
-        return [*lines, "http-request use-service prometheus-exporter if { path /metrics }"]
+        return [
+            *lines,
+            "http-request deny deny_status 404 unless { path /metrics }",
+            "default_backend prometheus",
+        ]
     if http:
         chosen = policies(listener, backends, broken)
         lines += [line for line in chosen if not line.startswith("use_backend")]

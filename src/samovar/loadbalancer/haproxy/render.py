@@ -50,6 +50,8 @@ def render(tree: Tree, place: Place) -> Rendered:
         connections += connection_limit(listener, place)
         ping = ping or any(uses_ping(pool) for pool in pools)
     head = [_global(place, connections, ping=ping), DEFAULTS, *_peers(place)]
+    if any(listener.protocol == "PROMETHEUS" for listener in tree.listeners if listener.id in carried):
+        sections += _metrics(place)
     text = "\n\n".join("\n    ".join(section) for section in [*head, *sections]) + "\n"
     return Rendered(text, files, broken, tuple(carried))
 
@@ -110,6 +112,23 @@ def _global(place: Place, connections: int, *, ping: bool) -> list[str]:
     if ping:
         lines += ["external-check", "insecure-fork-wanted"]
     return lines
+
+
+def _metrics(place: Place) -> list[list[str]]:
+    """HAProxy's exporter for the agent, and the agent, which gives the metrics their names, for scrapers."""
+    return [
+        [
+            "frontend prometheus-exporter",
+            "mode http",
+            f"bind {word(f'unix@{place.directory}/exporter.sock')} mode 600",
+            "http-request use-service prometheus-exporter",
+        ],
+        [
+            "backend prometheus",
+            "mode http",
+            f"server agent {word(f'unix@{place.directory}/metrics.sock')} weight 1",
+        ],
+    ]
 
 
 def _peers(place: Place) -> list[list[str]]:

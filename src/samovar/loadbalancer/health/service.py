@@ -10,6 +10,7 @@ import ipaddress
 import logging
 import socket
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from sqlalchemy import Connection, and_, or_, select, update
 from samovar.clients import Cloud, CloudError, CloudUnreachable, ServiceNotInCatalog
 from samovar.config import Settings
 from samovar.database import Database, utcnow
-from samovar.messaging import Bus
+from samovar.messaging import Bus, Subscription
 from samovar.observability import figures
 
 from .. import operations
@@ -41,6 +42,7 @@ BIND_SECONDS = 1.0
 RECEIVE_BUFFER = 4 * 1024 * 1024
 COMPLAIN_SECONDS = 60.0
 PAUSE_AFTER_FAILURE = 20.0
+ENDED_TOPIC = "compute.servers.ended"
 
 
 class Service:
@@ -61,11 +63,15 @@ class Service:
         self._complained = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._socket: socket.socket | None = None
+        self._subscription: Subscription | None = None
 
     async def start(self) -> None:
+        self._subscription = self._bus.listen(ENDED_TOPIC, self._ended)
         self._tasks = [asyncio.create_task(work()) for work in (self._receive, self._write, self._judge)]
 
     async def stop(self) -> None:
+        if self._subscription is not None:
+            self._subscription.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -184,6 +190,13 @@ class Service:
                 if server_id is not None and not await self._runs(server_id):
                     log.warning("the server of amphora %s does not run; mending it", amphora_id)
                     await self._ask(lb_id, operations.CONVERGE, None)
+
+    async def _ended(self, server_ids: Sequence[str]) -> None:
+        """The local cloud says so at once; elsewhere the silence of an amphora makes us ask."""
+        for amphora_id, (lb_id, server_id) in (await self._database.read(_carrying)).items():
+            if server_id in server_ids:
+                log.warning("the server of amphora %s ended; mending it", amphora_id)
+                await self._ask(lb_id, operations.CONVERGE, None)
 
     async def _runs(self, server_id: str) -> bool:
         try:

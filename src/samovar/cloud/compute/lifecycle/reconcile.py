@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select, update
 from samovar.cloud.compute.hosts import Host, HostError
 from samovar.cloud.compute.images import HostImages
 from samovar.cloud.compute.metadata.listeners import Listeners
-from samovar.cloud.compute.operations import TOPIC, Asker, begin_restore, record_action
+from samovar.cloud.compute.operations import ENDED_TOPIC, TOPIC, Asker, begin_restore, record_action
 from samovar.cloud.compute.server import CRASHED, SHUTDOWN
 from samovar.cloud.compute.tables import nodes, servers
 from samovar.cloud.host.reports import MACHINE_RESTARTED, AgentReturned, ServerExited, ServerStatus
@@ -105,6 +105,7 @@ class Reconciler:
         """A server ended by itself: it is SHUTOFF now, and its list of actions says why."""
         if not await self._database.write(lambda c: _shut_off(c, server_id, exit_status, reason)):
             self._ended_meanwhile.add(server_id)
+        await self._bus.announce(ENDED_TOPIC, server_id)
 
     async def idle(self, server_id: str) -> None:
         """An operation is over: see to a server that ended while it went on."""
