@@ -20,16 +20,24 @@ PROGRAMS = Path("/usr/lib/rabbitmq/bin")
 class RabbitMQ(Program):
     """One node, started at once. `prefix` is put before its commands: it may be on another machine."""
 
-    def __init__(self, host: str = "127.0.0.1", port: int | None = None, prefix: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        prefix: Sequence[str] = (),
+        *,
+        user: str = "samovar",
+        password: str | None = None,
+    ) -> None:
         super().__init__("rabbitmq")
         self.host, self.port, self.prefix = host, port or self.port, tuple(prefix)
-        self.password = secrets.token_hex(8)
+        self.account, self.password = user, password or secrets.token_hex(8)
         self._names, self._distribution = free_port(), free_port()
         (self.directory / "logs").mkdir()
         (self.directory / "plugins").write_text("[].\n")
         (self.directory / "no-environment").touch()
         (self.directory / "rabbitmq.conf").write_text(
-            f"default_user = samovar\ndefault_pass = {self.password}\nloopback_users = none\n"
+            f"default_user = {self.account}\ndefault_pass = {self.password}\nloopback_users = none\n"
             "disk_free_limit.absolute = 1MB\nvm_memory_high_watermark.absolute = 256MB\n"
         )
         self.begin()
@@ -37,7 +45,7 @@ class RabbitMQ(Program):
     @property
     def url(self) -> str:
         """What goes into transport_url."""
-        return f"rabbit://samovar:{self.password}@{self.host}:{self.port}/"
+        return f"rabbit://{self.account}:{self.password}@{self.host}:{self.port}/"
 
     def _environment(self) -> dict[str, str]:
         return {

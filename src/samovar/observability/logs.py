@@ -24,7 +24,7 @@ import msgspec
 from samovar.config import ObservabilitySettings, OptionsError
 
 FIELDS = ("request_id", "global_request_id", "operation_id", "stack_id", "load_balancer_id")
-QUIET = {"alembic": "WARNING", "uvicorn": "WARNING", "aiormq": "WARNING", "asyncio": "WARNING"}
+QUIET = {"alembic": "WARNING", "uvicorn": "WARNING", "aiormq": "CRITICAL", "asyncio": "WARNING"}
 LEVELS = ("DEBUG", "INFO", "WARNING", "WARN", "ERROR", "CRITICAL")
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(about)s%(message)s"
 

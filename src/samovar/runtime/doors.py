@@ -27,7 +27,7 @@ class Alone:
             await self._front(scope, receive, send)
         elif scope["method"] == "OPTIONS" and path == "/":
             # What a bare `option httpchk` asks: let it check what /readyz does.
-            await self._front(dict(scope, method="HEAD", path="/readyz"), receive, send)
+            await self._front(dict(scope, method="GET", path="/readyz"), receive, send)
         elif path == self._prefix or path.startswith(f"{self._prefix}/"):
             below = path if path != self._prefix else f"{path}/"
             root = f"{scope.get('root_path', '')}{self._prefix}"

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The services of one process, composed: who is given what, and in which order they begin and end."""
+"""The services of one process, composed: who is given what, and in which order they begin and end.
+
+A room is imported when one of its services is asked for: an engine starts without the load balancers.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,23 +25,19 @@ from samovar.clients import (
     TokenCredentials,
     Transport,
 )
-from samovar.cloud import compute, identity, image, key_manager, network
-from samovar.cloud.host import HostClient, HostError
+from samovar.cloud import identity
 from samovar.config import DOORS, Settings
 from samovar.coordination import Partition, open_coordinator
 from samovar.database import Database, DatabaseUnavailable
-from samovar.loadbalancer import api as loadbalancer_api
-from samovar.loadbalancer import health as loadbalancer_health
-from samovar.loadbalancer import housekeeping as loadbalancer_housekeeping
-from samovar.loadbalancer import worker as loadbalancer_worker
 from samovar.messaging import open_bus
-from samovar.orchestration import api as orchestration_api
-from samovar.orchestration import cfn, engine
 from samovar.web import Api, Call, Fault, Prefixes, health_routes
 
 from .addresses import KINDS, Addresses
 from .doors import Alone, Doors, Forwarding
 from .secrets import share
+
+if TYPE_CHECKING:
+    from samovar.cloud.host import HostClient
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +65,7 @@ FIELD_NAMES = {
 """What operators know them as."""
 
 ON_THE_HOST = {"network", "compute"}
+ORCHESTRATION = {"orchestration-api", "cloudformation-api", "engine"}
 CHECK_SECONDS = 2.0
 
 
@@ -90,7 +90,7 @@ class Embedded:
         self._started = False
         self._agent_socket = agent_socket
         self._bus = open_bus(settings.messaging)
-        self._sandbox = engine.ProcessSandbox()
+        self._sandbox: Any = None
         self._host: HostClient | None = None
         self._seen_by_servers: ASGIApp | None = None
         self._services: dict[str, Any] = {}
@@ -138,23 +138,33 @@ class Embedded:
         validator = keystone.validator()
         self._services["identity"] = keystone
         if self.wanted & ON_THE_HOST:
+            from samovar.cloud.host import HostClient
+
             self._host = HostClient(self._agent_socket)
         if "image" in self.wanted:
+            from samovar.cloud import image
+
             glance = image.Service(database, settings, validator)
             await glance.bootstrap()
             self._services["image"] = glance
         if "network" in self.wanted:
+            from samovar.cloud import network
+
             neutron = network.Service(database, bus, settings, validator, self._host)
             await neutron.bootstrap(first.admin_project_id)
             self._services["network"] = neutron
         if "compute" in self.wanted:
+            from samovar.cloud import compute
+
             clouds = compute.Clouds(self._service_user("nova"), self._caller)
             nova = compute.Service(database, bus, settings, validator, clouds, self._host, self._for_servers)
             await nova.bootstrap()
             self._services["compute"] = nova
         if "key-manager" in self.wanted:
+            from samovar.cloud import key_manager
+
             self._services["key-manager"] = key_manager.Service(database, settings, validator)
-        if self.wanted & {"orchestration-api", "cloudformation-api", "engine"}:
+        if self.wanted & ORCHESTRATION:
             self._orchestrate(first, validator)
         self._balance(validator)
         apis = {name: _application(self._services[name]) for name in DOORS if name in self.wanted}
@@ -176,6 +186,9 @@ class Embedded:
         await self._seen_by_servers(scope, receive, send)
 
     def _orchestrate(self, first: identity.FirstCloud, validator: TokenValidator) -> None:
+        from samovar.orchestration import engine
+
+        self._sandbox = engine.ProcessSandbox()
         parts = engine.Parts(
             database=self.database,
             bus=self._bus,
@@ -198,10 +211,14 @@ class Embedded:
             sandbox=self._sandbox,
         )
         if "cloudformation-api" in self.wanted:
+            from samovar.orchestration import cfn
+
             self._services["cloudformation-api"] = cfn.Service(parts)
         if "engine" in self.wanted:
             self._services["engine"] = engine.Service(parts)
         if "orchestration-api" in self.wanted:
+            from samovar.orchestration import api as orchestration_api
+
             self._services["orchestration-api"] = orchestration_api.Service(
                 parts, validator, policy_file=self.settings.policy_file
             )
@@ -209,16 +226,24 @@ class Embedded:
     def _balance(self, validator: TokenValidator) -> None:
         database, bus, settings = self.database, self._bus, self.settings
         if "loadbalancer-api" in self.wanted:
+            from samovar.loadbalancer import api as loadbalancer_api
+
             self._services["loadbalancer-api"] = loadbalancer_api.Service(
                 database, bus, settings, validator, own=self._service_user("octavia"), caller=self._caller
             )
         if "loadbalancer-worker" in self.wanted:
+            from samovar.loadbalancer import worker as loadbalancer_worker
+
             own = self._service_user("octavia")
             self._services["loadbalancer-worker"] = loadbalancer_worker.Service(database, bus, settings, own)
         if "loadbalancer-health" in self.wanted:
+            from samovar.loadbalancer import health as loadbalancer_health
+
             own = self._service_user("octavia")
             self._services["loadbalancer-health"] = loadbalancer_health.Service(database, bus, settings, own)
         if "loadbalancer-housekeeping" in self.wanted:
+            from samovar.loadbalancer import housekeeping as loadbalancer_housekeeping
+
             own = self._service_user("octavia")
             share = Partition(
                 self._coordinator,
@@ -249,7 +274,8 @@ class Embedded:
     async def close(self) -> None:
         """Give up connections."""
         await self._coordinator.stop()
-        self._sandbox.close()
+        if self._sandbox is not None:
+            self._sandbox.close()
         await self._bus.close()
         await self._transport.close()
         if self._host is not None:
@@ -300,6 +326,8 @@ class Embedded:
     async def _host_answers(self) -> str | None:
         if self._host is None:
             return None
+        from samovar.cloud.host import HostError
+
         try:
             async with asyncio.timeout(5):
                 await self._host.hello()

@@ -13,14 +13,14 @@ import os
 import signal
 from pathlib import Path
 
-from samovar.cloud.host import HostClient, HostError, launch
-
 
 async def remove_from_machine(state_dir: Path, path: Path) -> list[str]:
     """Take away every namespace, link, mount and process of this cloud, the agent too.
 
     Returns what could not be removed, in words; the state directory is left alone.
     """
+    from samovar.cloud.host import HostClient, HostError, launch
+
     try:
         pid = await launch(state_dir, path)
         client = HostClient(path)

@@ -21,7 +21,6 @@ from sqlalchemy import make_url
 from starlette.types import ASGIApp
 
 from samovar import __version__
-from samovar.cloud.host import HostError, launch
 from samovar.config import DOORS, OptionsError, Settings
 from samovar.database import Database, DatabaseUnavailable
 from samovar.database.migrate import MigrationError, upgrade
@@ -64,6 +63,8 @@ def serve(
     figures.PROGRAM.info({"version": __version__, "services": services})
     listening, origin = _listen(settings, wanted, shared)
     if wanted & ON_THE_HOST:
+        from samovar.cloud.host import HostError, launch
+
         try:
             asyncio.run(launch(settings.state_dir, agent_socket))
         except HostError as error:

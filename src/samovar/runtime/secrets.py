@@ -12,17 +12,18 @@ import base64
 import os
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, insert, select
 
 from samovar.cloud.identity import make_passwords
-from samovar.cloud.key_manager import Vault as KeyVault
 from samovar.config import Settings
 from samovar.database import Database
-from samovar.loadbalancer.authorities import Authority, Store
-from samovar.orchestration.engine import Vault, VaultError
 
 from .tables import secrets
+
+if TYPE_CHECKING:
+    from samovar.orchestration.engine import Vault
 
 TURN = "shared secrets"
 KEY_FILE = "auth_encryption_key"
@@ -43,6 +44,8 @@ async def share(database: Database, settings: Settings) -> None:
     """Make the state directory's secrets those of the cluster. Raises SecretsDiffer."""
     if database.url.get_backend_name() == "sqlite":
         return
+    from samovar.orchestration.engine import Vault
+
     folder = settings.state_dir
     vault = Vault.of(settings.engine.auth_encryption_key, folder)
     known = await database.read(_all)
@@ -75,6 +78,8 @@ def _offer(connection: Connection, mine: dict[str, str]) -> dict[str, tuple[str,
 
 
 def _check(vault: Vault, proof: tuple[str, str], folder: Path) -> None:
+    from samovar.orchestration.engine import VaultError
+
     sealed, made_by = proof
     try:
         vault.open(sealed)
@@ -88,6 +93,9 @@ def _check(vault: Vault, proof: tuple[str, str], folder: Path) -> None:
 
 def _make(folder: Path) -> None:
     """What is missing of the files."""
+    from samovar.cloud.key_manager import Vault as KeyVault
+    from samovar.loadbalancer.authorities import Authority, Store
+
     make_passwords(folder)
     KeyVault.of(folder)
     store = Store(folder / "loadbalancer")

@@ -241,6 +241,8 @@ class Service:
             if not finished:
                 pause = 0.0 if self._draining else self._lease
                 await self.parts.database.write(lambda c: self._give_back(c, identity, held.epoch, pause))
+                if self._draining:
+                    await self.parts.bus.ring(OPERATIONS_TOPIC, identity)
                 return
             await self.parts.bus.announce(FINISHED_TOPIC, held.stack_id)
             following = await self.parts.database.read(lambda c: next_operation(c, held.stack_id))
