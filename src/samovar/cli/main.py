@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from samovar import __version__
 
@@ -133,6 +134,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     _explaining(command)
+    _balancing(commands, shared)
 
     database = command("db", "look after the database")
     database.add_argument("action", choices=["upgrade", "version"])
@@ -157,9 +159,30 @@ def _explaining(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     history.add_argument("stack", metavar="STACK")
     history.add_argument("-o", "--output", choices=["text", "json"], default="text", help="default: text")
     for each in (why, retry, watch, history):
-        each.add_argument(
-            "--os-cloud", metavar="NAME", help="a cloud of clouds.yaml (default: the one that runs here)"
-        )
+        _elsewhere(each)
+
+
+def _balancing(commands: Any, shared: argparse.ArgumentParser) -> None:
+    told = "what of a load balancer works, what does not and why"
+    asking = commands.add_parser("lb", help=told, description=told).add_subparsers(
+        dest="lb_command", metavar="COMMAND", required=True
+    )
+    why = asking.add_parser("why", help="tell it once", description=f"Tells {told}.", parents=[shared])
+    why.add_argument("-o", "--output", choices=["text", "json"], default="text", help="default: text")
+    why.epilog = "Exit status: 0, it is well; 2, it waits; 1, it is degraded or has failed."
+    watch = asking.add_parser(
+        "watch", help="show it live", description=f"Shows {told}, live.", parents=[shared]
+    )
+    watch.add_argument("--settled", action="store_true", help="end when it waits for nothing")
+    for each in (why, watch):
+        each.add_argument("name", metavar="NAME", help="a load balancer's name or id")
+        _elsewhere(each)
+
+
+def _elsewhere(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--os-cloud", metavar="NAME", help="a cloud of clouds.yaml (default: the one that runs here)"
+    )
 
 
 def _files(command: argparse.ArgumentParser) -> None:

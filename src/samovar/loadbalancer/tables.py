@@ -280,6 +280,21 @@ statistics = Table(
     Column("request_errors", BigInteger, nullable=False),
 )
 
+# What an amphora said of itself last: the newest heartbeat that was news, or that was due again. `pools` are
+# HAProxy's words about each member by pool and listener, `listeners` its words about each listener.
+reports = Table(
+    "loadbalancer_amphora_reports",
+    metadata,
+    Column("amphora_id", Id, ForeignKey("loadbalancer_amphorae.id", ondelete="CASCADE"), primary_key=True),
+    Column("load_balancer_id", Id, nullable=False, index=True),
+    Column("heard_at", Timestamp, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("vrrp", String(16), nullable=False),
+    Column("configuration", String(128), nullable=False),
+    Column("listeners", Json, nullable=False),
+    Column("pools", Json, nullable=False),
+)
+
 # What a worker has to do. `generation` is the newest that was asked for; an open operation takes the
 # changes that come while it waits or runs. It outlives its load balancer as history.
 operations = Table(

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from samovar.database import new_id
+from samovar.database import new_id, utcnow
 from samovar.web import Api, Call, Reply
 
 from .. import operations as work
@@ -23,9 +23,11 @@ from .graph import Graph, references_in, subnets_in
 from .listener import listener_fields
 from .pools import FIELDS as POOL_FIELDS
 from .references import check_references
+from .rules import PREFIX
 from .statistics import of_load_balancer, progress, status_tree
 from .views import whole_view
 from .vips import VipPlanner
+from .why import explain
 
 VIP: Fields = {
     "subnet_id": Field(values.identity, required=True),
@@ -85,6 +87,7 @@ class LoadBalancers(Objects):
         api.route("GET", one + "/statuses", self.statuses)
         api.route("GET", one + "/stats", self.statistics)
         api.route("GET", one + "/progress", self.progress)
+        api.route("GET", one + "/why", self.why)
         api.route("PUT", one + "/failover", self.failover)
         api.route("GET", one + "/{word}", self.nothing)
 
@@ -247,6 +250,13 @@ class LoadBalancers(Objects):
         """Why it is as it is: the last reason, and the workers' operations. Octavia has no such route."""
         row = await self.read(call, "get_status")
         return {"progress": await self.backend.database.read(lambda connection: progress(connection, row))}
+
+    async def why(self, call: Call) -> Any:
+        """What works, what does not and why, what is waited for. Octavia has no such route."""
+        row = await self.read(call, "get_status")
+        sees_amphorae = self.backend.policy.allows(f"{PREFIX}amphora:get_all", call.context)
+        read = self.backend.database.read
+        return {"why": await read(lambda connection: explain(connection, row, utcnow(), sees_amphorae))}
 
     async def nothing(self, call: Call) -> Any:
         """Another word after the id is taken for a field that is not there, as in Octavia."""

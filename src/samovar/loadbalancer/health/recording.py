@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Table, insert, select, update
 
 from .. import tables
 from .heartbeats import Heartbeat
 from .statuses import Statuses
 
-__all__ = ["write_counters", "write_statuses"]
+__all__ = ["write_counters", "write_report", "write_statuses"]
 
 TABLES: Mapping[str, Table] = {
     "load_balancers": tables.load_balancers,
@@ -40,6 +42,27 @@ def write_statuses(connection: Connection, lb_id: str, statuses: Statuses) -> in
                 connection.execute(change.values(operating_status=status))
                 changed += 1
     return changed
+
+
+def write_report(
+    connection: Connection, lb_id: str, heartbeat: Heartbeat, heard_at: datetime.datetime
+) -> None:
+    """Keep what the amphora said of itself, for whoever asks why."""
+    table = tables.reports
+    values = {
+        "load_balancer_id": lb_id,
+        "heard_at": heard_at,
+        "epoch": heartbeat.epoch,
+        "vrrp": heartbeat.vrrp[:16],
+        "configuration": heartbeat.configuration[:128],
+        "listeners": {name: one.status for name, one in heartbeat.listeners.items()},
+        "pools": {name: msgspec.to_builtins(one.members) for name, one in heartbeat.pools.items()},
+    }
+    changed = connection.execute(
+        update(table).where(table.c.amphora_id == heartbeat.id).values(**values)
+    ).rowcount
+    if not changed:
+        connection.execute(insert(table).values(amphora_id=heartbeat.id, **values))
 
 
 def write_counters(connection: Connection, lb_id: str, heartbeat: Heartbeat) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, and_, or_, select, update
 
 from samovar.clients import Cloud, CloudError, CloudUnreachable, ServiceNotInCatalog
@@ -29,7 +30,7 @@ from ..tree import load_tree
 from ..worker.parts import Parts
 from ..worker.surroundings import Lacking
 from .heartbeats import Heartbeat, Unbelievable, Verifier
-from .recording import write_counters, write_statuses
+from .recording import write_counters, write_report, write_statuses
 from .statuses import operating_statuses
 from .watch import Watch
 
@@ -59,6 +60,7 @@ class Service:
         )
         self._newest: dict[str, Heartbeat] = {}
         self._written: dict[str, tuple[int, float]] = {}
+        self._reported: dict[str, tuple[int, float]] = {}
         self._oldest = 0.0
         self._complained = 0.0
         self._tasks: list[asyncio.Task[None]] = []
@@ -136,30 +138,41 @@ class Service:
             if newest:
                 with self._guarded("writing down heartbeats"):
                     record = partial(self._record, newest=newest)
-                    self._written |= await self._database.write(record)
+                    written, reported = await self._database.write(record)
+                    self._written |= written
+                    self._reported |= reported
                     figures.HEARTBEAT_WRITE_SECONDS.observe(time.monotonic() - oldest)
 
-    def _record(self, connection: Connection, newest: dict[str, Heartbeat]) -> dict[str, tuple[int, float]]:
-        """Write counters, and statuses that are news; return what was written of which amphora."""
+    def _record(
+        self, connection: Connection, newest: dict[str, Heartbeat]
+    ) -> tuple[dict[str, tuple[int, float]], dict[str, tuple[int, float]]]:
+        """Write counters, and statuses and reports that are news; what was written of which amphora."""
         columns = amphorae.c
         query = select(columns.id, columns.load_balancer_id, columns.role).where(columns.id.in_(newest))
-        now, written = time.monotonic(), {}
+        now, heard_at, written, reported = time.monotonic(), utcnow(), {}, {}
         for amphora_id, lb_id, role in connection.execute(query).all():
             heartbeat = newest[amphora_id]
             if lb_id is None:
                 continue
             write_counters(connection, lb_id, heartbeat)
+            said = hash(msgspec.json.encode((heartbeat.vrrp, _checks(heartbeat), _mark(heartbeat))))
+            if self._is_news(self._reported.get(amphora_id), said, now):
+                write_report(connection, lb_id, heartbeat, heard_at)
+                reported[amphora_id] = (said, now)
             if role != "STANDALONE" and heartbeat.vrrp != "MASTER":
                 continue  # the one that has the VIP speaks for both
             mark = _mark(heartbeat)
-            before = self._written.get(amphora_id)
-            if before is not None and before[0] == mark and now - before[1] < AGAIN_SECONDS:
+            if not self._is_news(self._written.get(amphora_id), mark, now):
                 continue
             tree = load_tree(connection, lb_id)
             if tree is not None:
                 write_statuses(connection, lb_id, operating_statuses(tree, heartbeat))
                 written[amphora_id] = (mark, now)
-        return written
+        return written, reported
+
+    @staticmethod
+    def _is_news(before: tuple[int, float] | None, mark: int, now: float) -> bool:
+        return before is None or before[0] != mark or now - before[1] >= AGAIN_SECONDS
 
     async def _judge(self) -> None:
         while True:
@@ -174,6 +187,7 @@ class Service:
         figures.AMPHORAE_SILENT.labels("yes").set(len(verdict.held))
         for amphora_id in self._written.keys() - rows.keys():
             self._written.pop(amphora_id, None)
+            self._reported.pop(amphora_id, None)
             self._verifier.forget(amphora_id)
         if verdict.held:
             self._complain(
@@ -234,6 +248,15 @@ def _mark(heartbeat: Heartbeat) -> int:
         for name, one in heartbeat.pools.items()
     )
     return hash((heartbeat.configuration, listeners, pools))
+
+
+def _checks(heartbeat: Heartbeat) -> list[tuple[str, str, str, str]]:
+    """What the last check of each member came to."""
+    return [
+        (member, each.check, each.code, each.last)
+        for one in heartbeat.pools.values()
+        for member, each in one.members.items()
+    ]
 
 
 def _carrying(connection: Connection) -> dict[str, tuple[str, str | None]]:

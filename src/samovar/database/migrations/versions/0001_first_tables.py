@@ -1078,6 +1078,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_runtime_secrets")),
     )
     op.create_table(
+        "loadbalancer_amphora_reports",
+        sa.Column("amphora_id", sa.String(length=36), nullable=False),
+        sa.Column("load_balancer_id", sa.String(length=36), nullable=False),
+        sa.Column("heard_at", Timestamp(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("vrrp", sa.String(length=16), nullable=False),
+        sa.Column("configuration", sa.String(length=128), nullable=False),
+        sa.Column("listeners", Json(), nullable=False),
+        sa.Column("pools", Json(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["amphora_id"],
+            ["loadbalancer_amphorae.id"],
+            name=op.f("fk_loadbalancer_amphora_reports_amphora_id_loadbalancer_amphorae"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("amphora_id", name=op.f("pk_loadbalancer_amphora_reports")),
+    )
+    with op.batch_alter_table("loadbalancer_amphora_reports", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_loadbalancer_amphora_reports_load_balancer_id"), ["load_balancer_id"], unique=False
+        )
+
+    op.create_table(
         "loadbalancer_availability_zones",
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("description", sa.String(length=255), nullable=False),
