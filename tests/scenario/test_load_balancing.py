@@ -111,8 +111,22 @@ def test_a_member_that_fails_gets_nothing_and_comes_back(site: Site) -> None:
         return sorted(one["operating_status"] for one in members) == ["ERROR", "ONLINE"]
 
     until(told)
+    (row,) = site.balancer("list", json=True)
+    why = until(lambda: tells(site, row["name"], "1 problem", 1))
+    assert "DOWN, last check L4" in why and "and holds it" in why
     site.cloud.openstack("server", "start", "web1")
     until(lambda: site.names() == {"web0", "web1"})
+    assert "last check L7OK 200" in until(
+        lambda: tells(site, row["name"], "everything is as it should be", 0)
+    )
+
+
+def tells(site: Site, name: str, words: str, status: int) -> str:
+    """What `samovar lb why` says; empty when these words are not in it."""
+    told = site.cloud.samovar("lb", "why", name, status=None)
+    if words not in told:
+        return ""
+    return site.cloud.samovar("lb", "why", name, status=status)
 
 
 def test_rules_redirect_and_reject_as_they_say(site: Site) -> None:

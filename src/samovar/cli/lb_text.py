@@ -117,7 +117,7 @@ def check_words(report: Shown) -> str:
     """The last check of a member in HAProxy's words."""
     code = f" {report['code']}" if report["code"] not in ("", "0") else ""
     took = f" in {report['milliseconds']} ms" if report["milliseconds"] else ""
-    last = f": {report['last']}" if report["last"] else ""
+    last = f": {report['last']}" if report["last"] and not report["status"].startswith("UP") else ""
     if not report["check"]:
         return str(report["status"])
     return f"{report['status']}, last check {report['check'].removeprefix('* ')}{code}{took}{last}"

@@ -172,7 +172,9 @@ async def test_what_it_waits_for_and_what_failed(member, site, database):
     await database.write(work)
     found = await why(member, site)
     assert found["verdict"] == "failed"
-    assert re.search(r"the last converge \(request req-.*\)\n  There is no flavor", printed(found, site["amphora"]))
+    assert re.search(
+        r"the last converge \(request req-.*\)\n  There is no flavor", printed(found, site["amphora"])
+    )
 
 
 async def test_reports_go_with_their_amphora(member, site, database, worker):
