@@ -200,7 +200,7 @@ def test_a_snapshot_brings_a_stack_back(client):
     lines = [
         "stack snapshot list every -f json",
         f"stack snapshot show every {snapshot} -f json",
-        "stack update every --existing --parameter length=5 --wait --poll 1",
+        "stack update every --existing --parameter length=5 --wait",
         f"stack snapshot restore every {snapshot}",
     ]
     listed, shown, *_ = all_good(client(*lines), lines)

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""samovar db: bring the database to a revision, or tell which one it has."""
+"""samovar db: bring the database to a revision, tell which one it has, forget stacks deleted long ago."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import datetime
 import json
+from typing import TYPE_CHECKING
 
 from .main import CommandError
 from .serve import settings
 from .state_directory import StateDirectory
+
+if TYPE_CHECKING:
+    from samovar.database import Database
 
 
 def run(options: argparse.Namespace) -> int:
@@ -19,9 +25,11 @@ def run(options: argparse.Namespace) -> int:
     state.make()
     database = Database(settings(options).database_url)
     try:
+        if options.action in ("purge-deleted", "purge_deleted"):
+            return _purge(database, options)
         before = current(database)
         if options.action == "upgrade":
-            upgrade(database, options.revision)
+            upgrade(database, options.revision or "head")
         after = current(database)
     except MigrationError as error:
         raise CommandError(str(error)) from error
@@ -33,4 +41,34 @@ def run(options: argparse.Namespace) -> int:
         print(f"The database is at revision {after or 'none'}.")
     else:
         print(f"The database went from revision {before or 'none'} to {after}.")
+    return 0
+
+
+def _purge(database: Database, options: argparse.Namespace) -> int:
+    """As heat-manage's command of this name: by age, unit, project, so many at once."""
+    from samovar.database import utcnow
+    from samovar.orchestration.engine.retention import forget_leftovers, purge_deleted
+
+    try:
+        age = datetime.timedelta(**{options.granularity: float(options.revision or 90)})
+    except (ValueError, OverflowError):
+        raise CommandError(f"{options.revision} is no age; give a number of {options.granularity}.") from None
+    if age < datetime.timedelta() or options.batch_size < 1:
+        raise CommandError("The age must not be negative, and at least one stack is forgotten at once.")
+    before = utcnow() - age
+
+    async def purge() -> int:
+        forgotten = 0
+        while found := await database.write(
+            lambda c: purge_deleted(c, before, options.batch_size, options.project_id)
+        ):
+            forgotten += found
+        await database.write(forget_leftovers)
+        return forgotten
+
+    forgotten = asyncio.run(purge())
+    if options.json:
+        print(json.dumps({"forgotten": forgotten, "deleted_before": before.isoformat()}))
+    else:
+        print(f"{forgotten} stacks that were deleted before {before:%Y-%m-%d %H:%M:%S} UTC are forgotten.")
     return 0

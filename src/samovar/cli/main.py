@@ -136,11 +136,26 @@ def parser() -> argparse.ArgumentParser:
     _explaining(command)
     _balancing(commands, shared)
 
-    database = command("db", "look after the database")
-    database.add_argument("action", choices=["upgrade", "version"])
-    database.add_argument("revision", nargs="?", default="head", metavar="REVISION")
-    _files(database)
+    _database(command)
     return top
+
+
+def _database(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    database = command("db", "look after the database")
+    database.add_argument("action", choices=["upgrade", "version", "purge-deleted", "purge_deleted"])
+    database.add_argument(
+        "revision",
+        nargs="?",
+        metavar="REVISION|AGE",
+        help="the revision to go to (default head), or how long ago stacks were deleted (default 90)",
+    )
+    units = ["days", "hours", "minutes", "seconds"]
+    database.add_argument("-g", "--granularity", choices=units, default="days", help="unit of AGE")
+    database.add_argument("-p", "--project-id", metavar="ID", help="only stacks of this project")
+    database.add_argument(
+        "-b", "--batch-size", type=int, default=20, metavar="N", help="stacks forgotten in one transaction"
+    )
+    _files(database)
 
 
 def _explaining(command: Callable[[str, str], argparse.ArgumentParser]) -> None:

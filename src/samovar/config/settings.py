@@ -93,6 +93,18 @@ class EngineSettings:
     )
     max_snapshots_per_stack: int = option(32, section="DEFAULT", help="Snapshots of a stack; -1: any")
     max_events_per_stack: int = option(1000, section="DEFAULT", help="Events kept for each stack")
+    event_purge_batch_size: int = option(
+        200, section="DEFAULT", help="Events written before a busy stack's oldest are looked at"
+    )
+    max_operations_per_stack: int = option(
+        100, section="samovar", help="Operations kept of each stack for its history; -1: all"
+    )
+    purge_deleted_after: float = option(
+        30 * 86400.0, section="samovar", help="Seconds after which a deleted stack is forgotten; -1: never"
+    )
+    purge_interval: float = option(
+        3600.0, section="samovar", help="Seconds between two looks for what is to be forgotten"
+    )
     max_revisions_per_stack: int = option(
         10, section="samovar", help="Definitions kept of each stack for its history; -1: all"
     )

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select
 
 from samovar.database import new_id, utcnow
 
-from .tables import definitions, files, revisions, snapshots
+from .tables import definition_files, definitions, files, revisions, snapshots
 from .vault import Vault
 
 _select = select(definitions).where(definitions.c.id == bindparam("wanted"))
@@ -68,6 +68,9 @@ def store_definition(connection: Connection, vault: Vault, stack_id: str, defini
             created_at=definition.created_at,
         )
     )
+    if wanted:
+        links = [{"definition_id": definition.id, "digest": digest} for digest in wanted]
+        connection.execute(insert(definition_files), links)
 
 
 def load_definition(connection: Connection, vault: Vault, identity: str) -> Definition | None:
@@ -101,18 +104,26 @@ def load_definition(connection: Connection, vault: Vault, identity: str) -> Defi
 
 
 def drop_unused_definitions(connection: Connection, stack_id: str, keep: Iterable[str | None]) -> None:
-    """Forget the definitions of a stack that nothing refers to any more."""
+    """Forget the definitions of a stack that nothing refers to any more, and the files only they had."""
     kept = [identity for identity in keep if identity]
     in_snapshots = select(snapshots.c.definition_id).where(snapshots.c.stack_id == stack_id)
     in_history = select(revisions.c.definition_id).where(revisions.c.stack_id == stack_id)
-    connection.execute(
-        delete(definitions).where(
-            definitions.c.stack_id == stack_id,
-            definitions.c.id.not_in(kept),
-            definitions.c.id.not_in(in_snapshots),
-            definitions.c.id.not_in(in_history),
-        )
+    query = select(definitions.c.id).where(
+        definitions.c.stack_id == stack_id,
+        definitions.c.id.not_in(kept),
+        definitions.c.id.not_in(in_snapshots),
+        definitions.c.id.not_in(in_history),
     )
+    unused = list(connection.execute(query).scalars())
+    if not unused:
+        return
+    links = definition_files.c.definition_id.in_(unused)
+    digests = list(connection.execute(select(definition_files.c.digest).where(links).distinct()).scalars())
+    connection.execute(delete(definition_files).where(links))
+    connection.execute(delete(definitions).where(definitions.c.id.in_(unused)))
+    if digests:
+        used = exists().where(definition_files.c.digest == files.c.digest)
+        connection.execute(delete(files).where(files.c.digest.in_(digests), ~used))
 
 
 def _part(environment: Mapping[str, Any], hidden: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:

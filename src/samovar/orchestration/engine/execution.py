@@ -26,7 +26,7 @@ from .converge import Converge, Node
 from .deferred import CredentialsMissing, credentials_of, drop_deferred, load_deferred, withdraw
 from .definitions import EMPTY, Definition, drop_unused_definitions, load_definition
 from .event_bell import EventBell
-from .events import cut, insert_events, resource_event, resource_failed, stack_completed
+from .events import cut, insert_events, prune_events, resource_event, resource_failed, stack_completed
 from .failures import StepFailed, Superseded, TimedOut, aborted
 from .parts import Parts
 from .pursuit import Pursuit
@@ -39,6 +39,7 @@ from .requests import (
     roll_back,
     save_stack,
 )
+from .retention import prune_operations
 from .rows import COMPLETE, DONE, FAILED, IN_PROGRESS, SUPERSEDED, Operation, Resource, Stack
 from .scribe import LeaseLost, Scribe
 from .snapshot_removal import SnapshotRemoval
@@ -84,6 +85,7 @@ class Execution:
             operation_id=operation_id,
             epoch=epoch,
             max_events=parts.settings.engine.max_events_per_stack,
+            event_batch=parts.settings.engine.event_purge_batch_size,
             on_superseded=self.superseded,
             on_lost=self._lost,
             on_written=self._written,
@@ -406,6 +408,8 @@ class Execution:
             )
             if current:
                 self._end_resources(connection, ABORTED if action == "CANCEL" else failure or "")
+            prune_events(connection, self.stack_id, self.parts.settings.engine.max_events_per_stack)
+            prune_operations(connection, self.stack_id, self.parts.settings.engine.max_operations_per_stack)
             snapshot = self.operation.details.get("snapshot_id")
             if beside and snapshot is not None:
                 end_removal(connection, snapshot, failure)

@@ -115,13 +115,14 @@ class Scribe:
         operation_id: str,
         epoch: int,
         max_events: int,
+        event_batch: int = 200,
         on_superseded: Callable[[], None] = lambda: None,
         on_lost: Callable[[BaseException], None] = lambda _error: None,
         on_written: Callable[[], None] = lambda: None,
     ) -> None:
         self._database, self._vault = database, vault
         self.stack_id, self.operation_id, self.epoch = stack_id, operation_id, epoch
-        self._max_events = max_events
+        self._max_events, self._event_batch = max_events, max(event_batch, 1)
         self._on_superseded, self._on_lost, self._on_written = on_superseded, on_lost, on_written
         self.done = Done()
         self._batch: _Batch | None = None
@@ -215,7 +216,7 @@ class Scribe:
 
     async def _write(self, batch: _Batch) -> str | None:
         self._since_prune += len(batch.events)
-        prune = self._since_prune > max(200, self._max_events // 4)
+        prune = self._since_prune >= self._event_batch
         if prune:
             self._since_prune = 0
 

@@ -28,6 +28,7 @@ from . import measuring
 from .execution import Execution
 from .parts import Parts
 from .requests import FINISHED_TOPIC, OPERATIONS_TOPIC, SIGNALS_TOPIC, SUPERSEDED_TOPIC
+from .retention import forget_leftovers, purge_deleted
 from .rows import RUNNING, Operation
 from .store import claimable_operations, get_operation, next_operation
 from .tables import engines, operations
@@ -73,7 +74,8 @@ class Service:
             bus.listen(SIGNALS_TOPIC, self._signalled),
         ]
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._sweep()), loop.create_task(self._renew())]
+        work = (self._sweep(), self._renew(), self._forget())
+        self._tasks = [loop.create_task(each) for each in work]
 
     async def stop(self, grace: float = 0.0) -> None:
         """Take no new work; let what runs go on for `grace` seconds; give the rest back for others."""
@@ -137,6 +139,24 @@ class Service:
             except Exception:
                 log.exception("the sweeper stumbled and goes on")
             await asyncio.sleep(pause)
+
+    async def _forget(self) -> None:
+        """Now and then forget what was deleted long ago."""
+        settings = self.parts.settings.engine
+        age = datetime.timedelta(seconds=settings.purge_deleted_after)
+        while True:
+            await asyncio.sleep(settings.purge_interval)
+            before = utcnow() - age
+            try:
+                if settings.purge_deleted_after >= 0:
+                    purge = partial(purge_deleted, before=before)
+                    while await self.parts.database.write(purge):
+                        log.info("some stacks that were deleted before %s are forgotten", before)
+                await self.parts.database.write(forget_leftovers)
+            except DatabaseUnavailable as error:
+                log.warning("deleted stacks are not forgotten yet: %s", error)
+            except Exception:
+                log.exception("deleted stacks are not forgotten")
 
     async def _renew(self) -> None:
         while True:

@@ -17,7 +17,7 @@ from samovar.database import utcnow
 from samovar.orchestration.resources.behaviour import ResourceFailed
 
 from .event_bell import EVENTS_TOPIC
-from .events import insert_events, resource_event
+from .events import insert_events, prune_events, resource_event
 from .hooks import clear_hook
 from .loaded import LoadedStack
 from .requests import SIGNALS_TOPIC, ActionNotAllowed
@@ -100,7 +100,13 @@ async def take_signal(loaded: SignalledStack, row: Resource, details: Any) -> No
         log.error("a signal to %s of stack %s could not be written", row.name, loaded.stack.name)
         return
     event = resource_event(row, action="SIGNAL", status=row.status, reason=f"Signal: {reason}")
-    await loaded.parts.database.write(lambda c: insert_events(c, [event]))
+    keep = loaded.parts.settings.engine.max_events_per_stack
+
+    def tell(connection: Connection) -> None:
+        insert_events(connection, [event])
+        prune_events(connection, row.stack_id, keep)
+
+    await loaded.parts.database.write(tell)
     await loaded.parts.bus.announce(SIGNALS_TOPIC, row.id)
     await loaded.parts.bus.announce(EVENTS_TOPIC, loaded.stack.root_id)
 

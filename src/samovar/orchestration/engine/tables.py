@@ -93,6 +93,15 @@ files = Table(
     Column("content", LongText, nullable=False),
 )
 
+# Which contents a definition refers to: one that none refers to is dropped.
+definition_files = Table(
+    "orchestration_definition_files",
+    metadata,
+    Column("definition_id", String(36), ForeignKey("orchestration_definitions.id"), primary_key=True),
+    Column("digest", String(64), ForeignKey("orchestration_files.digest"), primary_key=True),
+    Index("ix_orchestration_definition_files_digest", "digest"),
+)
+
 # One action on one stack. `turn` counts a stack's operations: they run one after the other.
 operations = Table(
     "orchestration_operations",

@@ -1490,6 +1490,25 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_network_subnet_pools_project_id"), ["project_id"], unique=False)
 
     op.create_table(
+        "orchestration_definition_files",
+        sa.Column("definition_id", sa.String(length=36), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["definition_id"],
+            ["orchestration_definitions.id"],
+            name=op.f("fk_orchestration_definition_files_definition_id_orchestration_definitions"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["digest"],
+            ["orchestration_files.digest"],
+            name=op.f("fk_orchestration_definition_files_digest_orchestration_files"),
+        ),
+        sa.PrimaryKeyConstraint("definition_id", "digest", name=op.f("pk_orchestration_definition_files")),
+    )
+    with op.batch_alter_table("orchestration_definition_files", schema=None) as batch_op:
+        batch_op.create_index("ix_orchestration_definition_files_digest", ["digest"], unique=False)
+
+    op.create_table(
         "orchestration_stack_tags",
         sa.Column("stack_id", sa.String(length=36), nullable=False),
         sa.Column("tag", sa.String(length=80), nullable=False),
