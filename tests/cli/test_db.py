@@ -18,12 +18,12 @@ from samovar.orchestration.engine.tables import stacks
 
 def add_deleted(database: Database, days_ago: int, project: str) -> None:
     identity = new_id()
-    values = dict(
-        id=identity, name="s", project_id=project, user_id="u", user_name="u", root_id=identity, depth=0,
-        action="DELETE", status="COMPLETE", status_reason="", definition_id="", description="", tags=[],
-        disable_rollback=True, created_at=utcnow(),
-        deleted_at=utcnow() - datetime.timedelta(days=days_ago),
-    )  # fmt: skip
+    values = {
+        "id": identity, "name": "s", "project_id": project, "user_id": "u", "user_name": "u",
+        "root_id": identity, "depth": 0, "action": "DELETE", "status": "COMPLETE", "status_reason": "",
+        "definition_id": "", "description": "", "tags": [], "disable_rollback": True,
+        "created_at": utcnow(), "deleted_at": utcnow() - datetime.timedelta(days=days_ago),
+    }  # fmt: skip
     asyncio.run(database.write(lambda c: c.execute(insert(stacks).values(values))))
 
 
