@@ -135,6 +135,7 @@ def parser() -> argparse.ArgumentParser:
 
     _explaining(command)
     _balancing(commands, shared)
+    _configuring(command)
 
     _database(command)
     return top
@@ -156,6 +157,25 @@ def _database(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
         "-b", "--batch-size", type=int, default=20, metavar="N", help="stacks forgotten in one transaction"
     )
     _files(database)
+
+
+def _configuring(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    config = command("config", "a sample configuration file, and systemd's units for each service")
+    config.add_argument("what", choices=["sample", "units"])
+    config.add_argument(
+        "--output", type=Path, metavar="DIR", help="write files there (sample: default is to print it)"
+    )
+    config.add_argument(
+        "--config",
+        type=Path,
+        default=Path("/etc/samovar/samovar.conf"),
+        metavar="FILE",
+        help="units: the configuration file (default: %(default)s)",
+    )
+    config.add_argument(
+        "--user", default="samovar", metavar="NAME", help="units: who runs what needs no root"
+    )
+    config.add_argument("--program", metavar="PATH", help="units: the program (default: this one)")
 
 
 def _explaining(command: Callable[[str, str], argparse.ArgumentParser]) -> None:

@@ -8,6 +8,7 @@ from .loadbalancer import LoadBalancerSettings
 from .messaging import MessagingSettings
 from .observability import ObservabilitySettings
 from .options import OptionsError, Section, read_files
+from .sample import Described, options, sample
 from .settings import (
     ApiSettings,
     DatabaseSettings,
@@ -26,6 +27,7 @@ __all__ = [
     "ApiSettings",
     "CoordinationSettings",
     "DatabaseSettings",
+    "Described",
     "Door",
     "EngineSettings",
     "IdentitySettings",
@@ -42,5 +44,7 @@ __all__ = [
     "ServiceSettings",
     "Settings",
     "load",
+    "options",
     "read_files",
+    "sample",
 ]

@@ -4,5 +4,6 @@
 from .embedded import FIELD_NAMES, SERVICES, StartError
 from .host_agent import remove_from_machine
 from .process import serve
+from .units import units
 
-__all__ = ["FIELD_NAMES", "SERVICES", "StartError", "remove_from_machine", "serve"]
+__all__ = ["FIELD_NAMES", "SERVICES", "StartError", "remove_from_machine", "serve", "units"]

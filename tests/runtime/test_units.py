@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+import configparser
+
+from samovar.runtime import SERVICES, units
+
+
+def test_every_service_has_a_unit_that_systemd_can_read():
+    made = units(
+        program="/opt/samovar/samovar",
+        config="/etc/samovar/samovar.conf",
+        state="/var/lib/samovar",
+        user="samovar",
+    )
+    assert {name.partition("@")[0].removesuffix(".service") for name in made} - {"samovar.target"} == {
+        f"samovar-{name}" for name in SERVICES
+    }
+    for name, text in made.items():
+        parsed = configparser.ConfigParser(interpolation=None, strict=True)
+        parsed.optionxform = str
+        parsed.read_string(text)
+        if name.endswith(".service"):
+            service = name.removeprefix("samovar-").removesuffix(".service").removesuffix("@")
+            start = parsed["Service"]["ExecStart"]
+            assert start.startswith(
+                f"/opt/samovar/samovar serve {service} --config-file /etc/samovar/samovar.conf"
+            )
+            assert parsed["Service"]["Type"] == "notify"
+            assert ("User" in parsed["Service"]) == (service not in ("network", "compute"))
