@@ -69,7 +69,7 @@ async def test_a_lease_is_held_by_one_and_fences_the_one_that_slept(database):
 
 async def test_a_lease_goes_by_the_databases_clock(database):
     await database.write(add("x"))
-    assert await database.write(lambda c: claim(c, things, "x", "one", 0.2)) == 1
+    assert await database.write(lambda c: claim(c, things, "x", "one", 1.0)) == 1
     here = utcnow()
     there = await database.read(now)
     assert abs((there - here).total_seconds()) < 5

@@ -38,7 +38,14 @@ class TokenValidator(Protocol):
     """Tells whose a token is."""
 
     async def validate(self, token: str) -> Context:
-        """The context of the token; raises samovar.auth.InvalidToken when it is not good."""
+        """The context of the token.
+
+        Raises samovar.auth.InvalidToken when it is not good, IdentityUnavailable when nobody can tell.
+        """
+
+
+class IdentityUnavailable(ConnectionError):
+    """Whose a token is cannot be asked at the moment."""
 
 
 class InvalidToken(PermissionError):

@@ -26,7 +26,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from samovar.auth import Context, InvalidToken, Policy, PolicyDenied, TokenValidator
+from samovar.auth import Context, IdentityUnavailable, InvalidToken, Policy, PolicyDenied, TokenValidator
 from samovar.database import DatabaseFull, DatabaseUnavailable
 from samovar.observability import about, figures, span
 
@@ -244,6 +244,12 @@ class Api:
             log.warning("%s: %s", call.request.url.path, error)
             fault = ServiceUnavailable(
                 "The database does not answer at the moment; try again shortly.", headers={"retry-after": "5"}
+            )
+        elif isinstance(error, IdentityUnavailable):
+            log.warning("%s %s: %s", call.request_id, call.request.url.path, error)
+            fault = ServiceUnavailable(
+                "The identity service does not answer at the moment; try again shortly.",
+                headers={"retry-after": "5"},
             )
         elif isinstance(error, DataError):
             log.warning("%s: %s", call.request.url.path, error.orig)
