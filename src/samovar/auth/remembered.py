@@ -50,10 +50,9 @@ class RememberingValidator:
 
     async def _look_up(self, token: str) -> Context:
         found = await self._cache.get(f"token {token}") if self._seconds >= 1 else None
-        if found is not None:
-            asked, stored = found
-            context = dataclasses.replace(msgspec.convert(stored, Context), token=token)
-            age = max(0.0, time.time() - asked)
+        age = max(0.0, time.time() - found[0]) if found is not None else self._seconds
+        if found is not None and age < self._seconds:
+            context = dataclasses.replace(msgspec.convert(found[1], Context), token=token)
         else:
             context, age = await self._inner.validate(token), 0.0
             forgetting = dataclasses.replace(context, token="", request_id="")

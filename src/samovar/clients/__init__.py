@@ -11,6 +11,7 @@ from .credentials import (
 )
 from .errors import CloudError, CloudUnreachable, ServiceNotInCatalog
 from .event_stream import NoEventStream, ServerEvent, event_stream
+from .keystone import KeystoneValidator
 from .transport import Http, InProcess, RawAnswer, Transport
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Credentials",
     "Http",
     "InProcess",
+    "KeystoneValidator",
     "NoEventStream",
     "PasswordCredentials",
     "RawAnswer",

@@ -7,7 +7,7 @@ import asyncio
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -18,6 +18,7 @@ from .transport import Body, RawAnswer, Transport
 
 RENEW_BEFORE = datetime.timedelta(seconds=60)
 TIMEOUT = 60.0
+REMEMBER_SECONDS = 60.0
 ALIASES: Mapping[str, Sequence[str]] = {
     "volumev3": ("block-storage", "volume"),
     "block-storage": ("volumev3",),
@@ -32,6 +33,13 @@ class Answer:
     status: int
     body: Any
     headers: Mapping[str, str]
+
+
+class Remembered(Protocol):
+    """Where what a token gives is remembered for a while (samovar.cache.Cache)."""
+
+    async def get(self, key: str) -> Any: ...
+    async def set(self, key: str, value: Any, seconds: float) -> None: ...
 
 
 class Cloud:
@@ -49,6 +57,7 @@ class Cloud:
         transport: Transport,
         region_name: str | None = None,
         interface: str = "public",
+        remembered: Remembered | None = None,
     ) -> None:
         self.auth_url = auth_url.rstrip("/")
         self.credentials = credentials
@@ -58,6 +67,7 @@ class Cloud:
         self.permit: Callable[[], None] = lambda: None  # called before each request; may raise to forbid it
         self._token: str | None = None
         self._body: dict[str, Any] = {}
+        self._remembered = remembered
         self._renewing = asyncio.Lock()
 
     async def token(self) -> str:
@@ -197,10 +207,18 @@ class Cloud:
             auth = self.credentials.auth()
             if auth is None:
                 given = self.credentials.token or ""
+                if self._remembered is not None:
+                    found = await self._remembered.get(f"catalog {self.auth_url} {given}")
+                    if found is not None:
+                        self._token, self._body = given, found
+                        return
                 headers = {"x-auth-token": given, "x-subject-token": given}
                 raw = await self._send("GET", f"{self.auth_url}/auth/tokens", headers, None, TIMEOUT)
                 answer = self._answer(raw, "identity", "GET", "/auth/tokens")
                 self._token = given
+                if self._remembered is not None:
+                    key = f"catalog {self.auth_url} {given}"
+                    await self._remembered.set(key, answer.body["token"], REMEMBER_SECONDS)
             else:
                 payload = msgspec.json.encode({"auth": auth})
                 kind = {"content-type": "application/json"}

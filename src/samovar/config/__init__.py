@@ -3,6 +3,7 @@
 
 from .amphora import AmphoraSettings
 from .coordination import CoordinationSettings
+from .keystone import CacheSettings, KeystoneSettings
 from .listening import DOORS, Door, Listening, ListenSettings, ServiceSettings
 from .loadbalancer import LoadBalancerSettings
 from .messaging import MessagingSettings
@@ -25,6 +26,7 @@ __all__ = [
     "DOORS",
     "AmphoraSettings",
     "ApiSettings",
+    "CacheSettings",
     "CoordinationSettings",
     "DatabaseSettings",
     "Described",
@@ -32,6 +34,7 @@ __all__ = [
     "EngineSettings",
     "IdentitySettings",
     "KeyManagerSettings",
+    "KeystoneSettings",
     "ListenSettings",
     "Listening",
     "LoadBalancerSettings",

@@ -77,7 +77,7 @@ class CacheSettings:
     token_cache_time: float = option(
         60.0,
         section="keystone_authtoken",
-        help="Seconds for which a token that was good is believed to be; never more than 60; 0: ask each time",
+        help="Seconds for which a token that was good is believed to be, 60 at most; 0: ask each time",
     )
     memcache_security_strategy: str | None = option(
         None, section="keystone_authtoken", help="MAC (values are signed) or ENCRYPT"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .amphora import AmphoraSettings
 from .coordination import CoordinationSettings
+from .keystone import CacheSettings, KeystoneSettings
 from .listening import DOORS, Listening, ListenSettings, ServiceSettings
 from .loadbalancer import LoadBalancerSettings
 from .messaging import MessagingSettings
@@ -169,6 +170,8 @@ class Settings:
     policy: PolicySettings = field(default_factory=PolicySettings)
     coordination: CoordinationSettings = field(default_factory=CoordinationSettings)
     observability: ObservabilitySettings = field(default_factory=ObservabilitySettings)
+    keystone: KeystoneSettings = field(default_factory=KeystoneSettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)
     policy_file: Path | None = None
 
     @property
@@ -205,5 +208,7 @@ def load(state_dir: Path, files: Iterable[Path] = ()) -> Settings:
         coordination=fill(CoordinationSettings, sections),
         policy=fill(PolicySettings, sections),
         observability=fill(ObservabilitySettings, sections),
+        keystone=fill(KeystoneSettings, sections),
+        cache=fill(CacheSettings, sections),
         policy_file=Path(policy_file[-1]) if policy_file else None,
     )

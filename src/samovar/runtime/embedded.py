@@ -15,12 +15,16 @@ from sqlalchemy import text
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from samovar import __version__
-from samovar.auth import TokenValidator
+from samovar.auth import RememberingValidator, TokenValidator
+from samovar.cache import NoCache, open_cache
 from samovar.clients import (
     Cloud,
+    CloudError,
+    CloudUnreachable,
     Credentials,
     Http,
     InProcess,
+    KeystoneValidator,
     PasswordCredentials,
     TokenCredentials,
     Transport,
@@ -32,6 +36,7 @@ from samovar.database import Database, DatabaseUnavailable
 from samovar.messaging import open_bus
 from samovar.web import Api, Call, Fault, Prefixes, health_routes
 
+from . import users
 from .addresses import KINDS, Addresses
 from .doors import Alone, Doors, Forwarding
 from .secrets import share
@@ -99,9 +104,14 @@ class Embedded:
         self._whole = wanted == set(SERVICES)
         try:
             self._coordinator = open_coordinator(settings.coordination, database, alone=self._whole)
+            shared = settings.engine.auth_encryption_key or settings.database_url
+            self._cache = open_cache(settings.cache, shared)
         except ValueError as error:
             raise StartError(str(error)) from error
-        self._transport: Transport = InProcess(self.application) if self._whole else Http()
+        self._foreign = users.foreign(settings, wanted)
+        self._own_project = ""
+        self._stack_domain: users.StackDomain | None = None
+        self._transport: Transport = InProcess(self.application) if self._whole else self._http()
 
     async def application(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application of this process."""
@@ -110,21 +120,22 @@ class Embedded:
 
     def cloud(self, credentials: Credentials) -> Cloud:
         """A client of this cloud with these credentials."""
-        interface = "public" if self._whole else "internal"
-        return Cloud(self.addresses.auth_url, credentials, transport=self._transport, interface=interface)
-
-    def _credentials(self, name: str) -> PasswordCredentials:
-        password = identity.read_passwords(self.settings.state_dir)[name]
-        return PasswordCredentials(
-            password,
-            username=name,
-            user_domain_id="default",
-            project_name="service",
-            project_domain_id="default",
+        given = self.settings.keystone
+        return Cloud(
+            self.addresses.auth_url,
+            credentials,
+            transport=self._transport,
+            interface=given.interface or ("public" if self._whole else "internal"),
+            region_name=given.region_name if self._foreign else None,
+            remembered=self._cache,
         )
 
+    def _http(self) -> Http:
+        given = self.settings.keystone
+        return Http(verify=not given.insecure, ca_file=given.cafile)
+
     def _service_user(self, name: str) -> Cloud:
-        return self.cloud(self._credentials(name))
+        return self.cloud(users.service_user(self.settings, name, elsewhere=self._foreign))
 
     def _caller(self, token: str) -> Cloud:
         return self.cloud(TokenCredentials(token))
@@ -133,10 +144,7 @@ class Embedded:
         """Build the services and the application; nothing is served yet."""
         settings, database, bus = self.settings, self.database, self._bus
         await share(database, settings)
-        keystone = identity.Service(database, settings)
-        first = await keystone.bootstrap(self.addresses.catalog() if "identity" in self.wanted else None)
-        validator = keystone.validator()
-        self._services["identity"] = keystone
+        validator = await self._know_users()
         if self.wanted & ON_THE_HOST:
             from samovar.cloud.host import HostClient
 
@@ -151,7 +159,7 @@ class Embedded:
             from samovar.cloud import network
 
             neutron = network.Service(database, bus, settings, validator, self._host)
-            await neutron.bootstrap(first.admin_project_id)
+            await neutron.bootstrap(self._own_project)
             self._services["network"] = neutron
         if "compute" in self.wanted:
             from samovar.cloud import compute
@@ -165,7 +173,7 @@ class Embedded:
 
             self._services["key-manager"] = key_manager.Service(database, settings, validator)
         if self.wanted & ORCHESTRATION:
-            self._orchestrate(first, validator)
+            self._orchestrate(validator)
         self._balance(validator)
         apis = {name: _application(self._services[name]) for name in DOORS if name in self.wanted}
         shared = Prefixes({DOORS[name].prefix: api for name, api in apis.items()}, self.front)
@@ -180,12 +188,41 @@ class Embedded:
         }
         self._seen_by_servers = Forwarding(shared, elsewhere, self._transport)
 
+    async def _know_users(self) -> TokenValidator:
+        """Who services are and whose tokens are: by our own identity, or by a Keystone that is configured."""
+        settings = self.settings
+        remembering = settings.cache.token_cache_time
+        if self._foreign:
+            own = self._service_user("")
+            try:
+                self._own_project = await own.project_id()
+                self._stack_domain = await users.stack_domain(settings.keystone, own)
+            except (CloudError, CloudUnreachable, LookupError) as error:
+                raise StartError(f"[keystone_authtoken]: {self.addresses.auth_url}: {error}") from error
+            return RememberingValidator(KeystoneValidator(own), self._cache, remembering)
+        keystone = identity.Service(self.database, settings)
+        here = "identity" in self.wanted
+        first = await keystone.bootstrap(self.addresses.catalog() if here else None)
+        self._services["identity"] = keystone
+        self._own_project = first.admin_project_id
+        admin = PasswordCredentials(
+            first.passwords["heat_domain_admin"],
+            username="heat_domain_admin",
+            user_domain_id=first.stack_domain_id,
+            domain_id=first.stack_domain_id,
+        )
+        self._stack_domain = users.StackDomain(first.stack_domain_id, admin)
+        validator: TokenValidator = keystone.validator()
+        if here or isinstance(self._cache, NoCache):
+            return validator
+        return RememberingValidator(validator, self._cache, remembering)
+
     async def _for_servers(self, scope: Scope, receive: Receive, send: Send) -> None:
         """All APIs of the cluster, for servers of the local cloud."""
         assert self._seen_by_servers is not None
         await self._seen_by_servers(scope, receive, send)
 
-    def _orchestrate(self, first: identity.FirstCloud, validator: TokenValidator) -> None:
+    def _orchestrate(self, validator: TokenValidator) -> None:
         from samovar.orchestration import engine
 
         self._sandbox = engine.ProcessSandbox()
@@ -195,14 +232,9 @@ class Embedded:
             settings=self.settings,
             vault=engine.Vault.of(self.settings.engine.auth_encryption_key, self.settings.state_dir),
             cloud_for=self.cloud,
-            trustee=self._credentials("heat"),
-            stack_domain_admin=PasswordCredentials(
-                first.passwords["heat_domain_admin"],
-                username="heat_domain_admin",
-                user_domain_id=first.stack_domain_id,
-                domain_id=first.stack_domain_id,
-            ),
-            stack_domain_id=first.stack_domain_id,
+            trustee=users.trustee(self.settings, elsewhere=self._foreign),
+            stack_domain_admin=self._stack_domain.admin if self._stack_domain else None,
+            stack_domain_id=self._stack_domain.id if self._stack_domain else "",
             endpoint=self.addresses.public("orchestration-api"),
             cfn_endpoint=self.addresses.public("cloudformation-api"),
             auth_url=self.addresses.auth_url,
@@ -274,6 +306,7 @@ class Embedded:
     async def close(self) -> None:
         """Give up connections."""
         await self._coordinator.stop()
+        await self._cache.close()
         if self._sandbox is not None:
             self._sandbox.close()
         await self._bus.close()
