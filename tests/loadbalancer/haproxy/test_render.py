@@ -170,6 +170,11 @@ def test_members_are_reached_from_the_address_in_their_network(place: Place, jud
     other = pool("web", member("v6", "fd00::5", subnet_id="s2"))
     rendered = render(tree(listener(default_pool_id=other.id), pools=(other,)), there)
     assert judge(rendered) == "" and "source" not in rendered.text
+    checked = member("v6", "fd00::5", monitor_address="fd00::6", monitor_port=81)
+    six = pool("web", checked, monitor=monitor("TCP"))
+    both = dataclasses.replace(place, sources={4: "10.0.0.2", 6: "fd00::2"})
+    rendered = render(tree(listener(default_pool_id=six.id), pools=(six,)), both)
+    assert judge(rendered) == "" and "source [fd00::2]" in rendered.text
 
 
 def test_what_is_switched_off_is_not_carried(place: Place, judge: Judge) -> None:

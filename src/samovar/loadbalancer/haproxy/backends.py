@@ -10,7 +10,7 @@ from ..tree import HealthMonitor, Listener, Member, Pool
 from .frontends import HTTP
 from .place import Place
 from .tls import server_words
-from .words import Refused, address, formatted, identifier, number, token, word
+from .words import Refused, alone, formatted, identifier, number, token, word
 from .words import place as address_place
 
 ALGORITHMS = {"ROUND_ROBIN": "roundrobin", "LEAST_CONNECTIONS": "leastconn", "SOURCE_IP": "source"}
@@ -140,7 +140,7 @@ def _server(member: Member, common: list[str], place: Place, *, checked: bool, c
     where = address_place(member.address, member.port)
     words = [f"server {identifier(member.id)} {where}", f"weight {number(member.weight)}"]
     if checked and member.monitor_address:
-        words.append(f"addr {address(member.monitor_address)}")
+        words.append(f"addr {alone(member.monitor_address)}")
     if checked and member.monitor_port:
         words.append(f"port {number(member.monitor_port)}")
     version = ipaddress.ip_address(member.address).version
@@ -148,7 +148,7 @@ def _server(member: Member, common: list[str], place: Place, *, checked: bool, c
     if source is None or ipaddress.ip_address(source).version != version:
         source = place.sources.get(version)
     if source:
-        words.append(f"source {address(source)}")
+        words.append(f"source {alone(source)}")
     words += [f"cookie {identifier(member.id)}"] if cookies else []
     words += ["backup"] if member.backup else []
     words += common

@@ -65,6 +65,12 @@ def address(value: str) -> str:
         raise Refused(f"{value!r} is not an IP address.") from None
 
 
+def alone(value: str) -> str:
+    """An IP address where a port might follow; IPv6 is in brackets, so that its end is not taken for one."""
+    canonical = address(value)
+    return f"[{canonical}]" if ":" in canonical else canonical
+
+
 def place(host: str, port: int) -> str:
     """``address:port`` as HAProxy reads it; IPv6 is written with its family, so that no colon is taken
     for a port's."""
