@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Column, Connection, RowMapping, Table, select
 
 from ..tables import health_monitors, l7policies, l7rules, listeners, load_balancers, members, pools, tags
+from .owned import owned
 
 Shown = dict[str, Any]
 Describe = Callable[[Connection, Sequence[RowMapping]], list[Shown]]
-BATCH = 500
 
 
 def moment(value: datetime.datetime | None) -> str | None:
@@ -237,17 +237,11 @@ def _standard(row: RowMapping, tagged: Mapping[str, list[str]], *, described: bo
     return shown
 
 
-def chunks(items: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (items[start : start + BATCH] for start in range(0, len(items), BATCH))
-
-
 def tags_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
     """The tags of each id."""
     found: dict[str, list[str]] = {identity: [] for identity in ids}
-    for part in chunks(ids):
-        query = select(tags).where(tags.c.resource_id.in_(part)).order_by(tags.c.tag)
-        for resource_id, tag in connection.execute(query).all():
-            found[resource_id].append(tag)
+    for resource_id, tag in owned(connection, ids, tags.c.resource_id, tags.c.tag, tags.c.tag):
+        found[resource_id].append(tag)
     return found
 
 
@@ -260,21 +254,19 @@ def ids_by(
 ) -> dict[str, list[dict[str, str]]]:
     """``[{"id": …}, …]`` of the rows that belong to each owner."""
     found: dict[str, list[dict[str, str]]] = {identity: [] for identity in owners}
-    for part in chunks(owners):
-        query = select(owner, table.c.id).where(owner.in_(part))
-        first = table.c.created_at if order is None else order
-        for holder, identity in connection.execute(query.order_by(first, table.c.id)).all():
-            found[holder].append({"id": identity})
+    first = table.c.created_at if order is None else order
+    for holder, identity in owned(connection, owners, owner, table.c.id, first, table.c.id):
+        found[holder].append({"id": identity})
     return found
 
 
 def _redirecting(connection: Connection, ids: Sequence[str]) -> dict[str, list[dict[str, str]]]:
     found: dict[str, list[dict[str, str]]] = {identity: [] for identity in ids}
-    for part in chunks(ids):
-        query = select(l7policies.c.redirect_pool_id, l7policies.c.listener_id)
-        query = query.where(l7policies.c.redirect_pool_id.in_(part)).order_by(l7policies.c.created_at)
-        for pool_id, listener_id in connection.execute(query).all():
-            found[pool_id].append({"id": listener_id})
+    columns = l7policies.c
+    for pool_id, listener_id in owned(
+        connection, ids, columns.redirect_pool_id, columns.listener_id, columns.created_at
+    ):
+        found[pool_id].append({"id": listener_id})
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Column, Connection, RowMapping, and_, delete, insert, select
 
 from samovar.cloud.compute import quota
@@ -154,11 +154,13 @@ def _missing(name: str, user: str) -> NotFound:
 
 
 def generate(comment: str) -> tuple[str, str]:
-    """A new Ed25519 key: the public line and the private key, both as OpenSSH writes them."""
-    key = Ed25519PrivateKey.generate()
+    """A new ECDSA key, which all SSH clients read: the public line and the private key, in OpenSSH's form."""
+    key = ec.generate_private_key(ec.SECP256R1())
     public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
     )
     return f"{public.decode()} {comment}", private.decode()
 
