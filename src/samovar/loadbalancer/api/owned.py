@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, bindparam, func, select
+from sqlalchemy import BindParameter, Column, ColumnElement, Connection, Select, bindparam, func, select
 
-IDS = bindparam("ids")
+IDS: BindParameter[Any] = bindparam("ids")
 
 
 def owned(
@@ -40,7 +40,7 @@ def _statement(
     dialect: str, owner: Column[Any], wanted: Column[Any], order: tuple[Column[Any], ...]
 ) -> Select[Any]:
     if dialect == "sqlite":
-        among = owner.in_(select(func.json_each(IDS).table_valued("value").c.value))
+        among: ColumnElement[bool] = owner.in_(select(func.json_each(IDS).table_valued("value").c.value))
     elif dialect == "postgresql":
         among = owner == func.any(func.string_to_array(IDS, ","))
     else:
