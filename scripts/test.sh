@@ -39,7 +39,8 @@ quietly_install() {
 
 # file:package
 for need in /usr/lib/rabbitmq/bin/rabbitmq-server:rabbitmq-server /usr/lib/postgresql:postgresql \
-    /usr/sbin/mariadbd:mariadb-server /usr/bin/redis-server:redis-server /usr/bin/memcached:memcached; do
+    /usr/sbin/mariadbd:mariadb-server /usr/bin/redis-server:redis-server /usr/bin/memcached:memcached \
+    /usr/lib/galera/libgalera_smm.so:galera-4 /usr/bin/rsync:rsync; do
     [ -e "${need%%:*}" ] || quietly_install "${need#*:}"
 done
 

@@ -138,6 +138,20 @@ def parser() -> argparse.ArgumentParser:
     _configuring(command)
 
     _database(command)
+    check = command("galera-check", "tell proxies whether this node of a Galera cluster may be used")
+    check.add_argument("--connection", metavar="URL", help="the node; default: [database] connection")
+    check.add_argument("--bind-host", default="0.0.0.0", metavar="HOST", help="default: %(default)s")
+    check.add_argument("--bind-port", type=int, default=9200, metavar="PORT", help="default: %(default)s")
+    check.add_argument(
+        "--available-when-donor", action="store_true", help="a node that helps another one, too"
+    )
+    check.add_argument("--available-when-readonly", action="store_true", help="a node that is read-only, too")
+    _files(check)
+
+    database = command("db", "look after the database")
+    database.add_argument("action", choices=["upgrade", "version"])
+    database.add_argument("revision", nargs="?", default="head", metavar="REVISION")
+    _files(database)
     return top
 
 
@@ -248,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(COLLECT_EVERY)
     options = parser().parse_args(arguments)
     options.state_dir = options.state_dir.absolute()
-    module = importlib.import_module(f"samovar.cli.{options.command}")
+    module = importlib.import_module(f"samovar.cli.{options.command.replace('-', '_')}")
     try:
         status: int = module.run(options)
         return status

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deployment: from an inventory of machines to the proxies and addresses in front of the services."""
 
+from .galera_check import GaleraCheck, verdict
 from .inventory import Inventory, Node, read_inventory
 from .judgement import InventoryError
 from .proof import ProofFailed
@@ -9,11 +10,13 @@ from .proxy import APPLIED, Applied, apply_proxy, write_all
 __all__ = [
     "APPLIED",
     "Applied",
+    "GaleraCheck",
     "Inventory",
     "InventoryError",
     "Node",
     "ProofFailed",
     "apply_proxy",
     "read_inventory",
+    "verdict",
     "write_all",
 ]

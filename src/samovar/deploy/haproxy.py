@@ -251,6 +251,6 @@ def _one_writer(place: Place, sticky: bool) -> list[str]:
         return []
     shared = " peers endpoints" if place.peers else ""
     return [
-        f"stick-table type string len 16 size 1 nopurge{shared}",
+        f"stick-table type string len 16 size 10 nopurge{shared}",
         "stick on str(writer)",
     ]
