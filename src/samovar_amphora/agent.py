@@ -49,11 +49,10 @@ class Agent:
         )
         self.problem = ""
         self._changing = threading.Lock()
-        self.context = tls_context(self.settings.server_pem, self.settings.client_ca)
         self.server = Server(
             self.settings.bind,
             self.settings.port,
-            self.context,
+            tls_context(self.settings.server_pem, self.settings.client_ca),
             {
                 ("GET", ""): self.index,
                 ("GET", "1/status"): self.status,
@@ -65,6 +64,7 @@ class Agent:
                 ("PUT", "1/keepalived"): self.put_keepalived,
                 ("PUT", "1/agent"): self.put_agent,
                 ("PUT", "1/agent/certificate"): self.put_agent_certificate,
+                ("PUT", "1/agent/authority"): self.put_agent_authority,
                 ("POST", "1/runtime"): self.runtime,
                 ("GET", "1/statistics"): self.statistics,
             },
@@ -169,17 +169,24 @@ class Agent:
 
     def put_agent_certificate(self, body: dict[str, Any], rest: str) -> Any:
         """New connections see the new certificate; open ones go on."""
+        return self._exchange(Path(self.settings.server_pem), str(body["pem"]), "certificate with its key")
+
+    def put_agent_authority(self, body: dict[str, Any], rest: str) -> Any:
+        """New connections are let in by the new authority (or several); open ones go on."""
+        return self._exchange(Path(self.settings.client_ca), str(body["pem"]), "certificate of an authority")
+
+    def _exchange(self, target: Path, pem: str, what: str) -> Any:
         with self._changing:
-            target = Path(self.settings.server_pem)
+            files = [Path(self.settings.server_pem), Path(self.settings.client_ca)]
             candidate = target.with_name("candidate.pem")
-            write(candidate, str(body["pem"]))
+            write(candidate, pem)
             try:
-                tls_context(str(candidate), self.settings.client_ca)
-            except (ssl.SSLError, OSError) as error:
+                context = tls_context(*(str(candidate if one == target else one) for one in files))
+            except (ssl.SSLError, OSError, ValueError) as error:
                 candidate.unlink()
-                raise ValueError(f"this is no certificate with its key ({type(error).__name__})") from None
+                raise ValueError(f"this is no {what} ({type(error).__name__})") from None
             candidate.rename(target)
-            self.context.load_cert_chain(str(target))
+            self.server.context = context
         return {}
 
     def runtime(self, body: dict[str, Any], rest: str) -> Any:

@@ -11,6 +11,7 @@
     PUT  /1/keepalived        {text}; "" stops it
     PUT  /1/agent             {controllers, heartbeat_interval}
     PUT  /1/agent/certificate the agent's own certificate: {pem}
+    PUT  /1/agent/authority   who controllers are believed by: {pem}
     POST /1/runtime           {commands}: HAProxy's answers
     GET  /1/statistics        counters and the state of every member
 

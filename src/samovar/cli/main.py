@@ -137,6 +137,13 @@ def parser() -> argparse.ArgumentParser:
     _balancing(commands, shared)
     _configuring(command)
 
+    certificates = command("certs", "the certificates between load balancing's controllers and amphorae")
+    certificates.add_argument("action", choices=["create", "show", "rotate"])
+    certificates.add_argument("--output", type=Path, metavar="DIR", help="create: put them here")
+    certificates.add_argument(
+        "--authority", choices=["server", "client"], help="rotate: make this authority anew, too"
+    )
+    _files(certificates)
     _database(command)
     check = command("galera-check", "tell proxies whether this node of a Galera cluster may be used")
     check.add_argument("--connection", metavar="URL", help="the node; default: [database] connection")

@@ -75,6 +75,18 @@ def local_cloud(state: StateDirectory, running: Running) -> Cloud:
     return Cloud(f"{running.origin}/identity/v3", credentials, transport=Http())
 
 
+def service_cloud(state: StateDirectory, running: Running, name: str) -> Cloud:
+    """The way of one of the services into the cloud that runs here."""
+    credentials = PasswordCredentials(
+        password=passwords(state)[name],
+        username=name,
+        user_domain_id=DOMAIN,
+        project_name="service",
+        project_domain_id=DOMAIN,
+    )
+    return Cloud(f"{running.origin}/identity/v3", credentials, transport=Http())
+
+
 class Orchestration:
     """The orchestration API of a running cloud; use as an asynchronous context manager."""
 

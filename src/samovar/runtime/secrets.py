@@ -31,8 +31,8 @@ PROOF = "proof"
 FILES = (
     "passwords.json",
     "key-manager.key",
-    *(f"loadbalancer/{name}" for name in ("server-ca.pem", "server-ca.key")),
-    *(f"loadbalancer/{name}" for name in ("client-ca.pem", "client-ca.key", "heartbeat.key")),
+    *(f"loadbalancer/{name}" for name in ("server_ca.cert.pem", "server_ca.key.pem")),
+    *(f"loadbalancer/{name}" for name in ("client_ca.cert.pem", "client_ca.key.pem", "heartbeat.key")),
 )
 
 
@@ -94,12 +94,12 @@ def _check(vault: Vault, proof: tuple[str, str], folder: Path) -> None:
 def _make(folder: Path) -> None:
     """What is missing of the files."""
     from samovar.cloud.key_manager import Vault as KeyVault
-    from samovar.loadbalancer.authorities import Authority, Store
+    from samovar.loadbalancer.authorities import CLIENT_CA, SERVER_CA, Authority, Store
 
     make_passwords(folder)
     KeyVault.of(folder)
     store = Store(folder / "loadbalancer")
-    for name in ("server-ca", "client-ca"):
+    for name in (SERVER_CA, CLIENT_CA):
         Authority.kept(folder / "loadbalancer", name)
     store.heartbeat_key("")
 

@@ -2,6 +2,15 @@
 """Certificates and keys between controllers and amphorae."""
 
 from .authority import Authority, AuthorityError, expires_at
-from .store import Store
+from .store import CERTIFICATES, CLIENT, CLIENT_CA, SERVER_CA, Store
 
-__all__ = ["Authority", "AuthorityError", "Store", "expires_at"]
+__all__ = [
+    "CERTIFICATES",
+    "CLIENT",
+    "CLIENT_CA",
+    "SERVER_CA",
+    "Authority",
+    "AuthorityError",
+    "Store",
+    "expires_at",
+]

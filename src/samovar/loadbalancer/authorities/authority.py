@@ -69,13 +69,25 @@ class Authority:
     @classmethod
     def kept(cls, directory: Path, name: str) -> Authority:
         """The authority `name` of a directory, made when it is not there. Its key is the owner's alone."""
-        certificate, key = directory / f"{name}.pem", directory / f"{name}.key"
+        certificate, key = directory / f"{name}.cert.pem", directory / f"{name}.key.pem"
         if not certificate.exists():
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            made = cls.make(f"Samovar {name}")
-            _write(key, made.key_pem())
-            _write(certificate, made.certificate_pem())
+            cls.replace(directory, name)
         return cls.read(certificate, key)
+
+    @classmethod
+    def replace(cls, directory: Path, name: str) -> None:
+        """Make the authority `name` anew. One that was there before stays trusted, until `forget_former`."""
+        certificate, key = directory / f"{name}.cert.pem", directory / f"{name}.key.pem"
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        former = certificate.read_text() if certificate.exists() else ""
+        made = cls.make(f"Samovar {name.replace('_', ' ')}")
+        _write(key, made.key_pem())
+        _write(certificate, made.certificate_pem() + former)
+
+    @classmethod
+    def forget_former(cls, directory: Path, name: str) -> None:
+        """Trust only the present authority `name`."""
+        _write(directory / f"{name}.cert.pem", cls.kept(directory, name).certificate_pem())
 
     @classmethod
     def make(cls, name: str) -> Authority:

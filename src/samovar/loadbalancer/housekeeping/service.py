@@ -8,7 +8,7 @@ import datetime
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, or_, select, update
 
@@ -28,7 +28,7 @@ from ..worker.parts import Parts
 from ..worker.rows import amphora
 from .unfinished import unfinished
 
-__all__ = ["GROUP", "Service"]
+__all__ = ["GROUP", "Rotated", "Service"]
 
 log = logging.getLogger(__name__)
 GROUP = "loadbalancer-housekeeping"
@@ -37,6 +37,13 @@ EXPECTED = (CloudError, CloudUnreachable, ServiceNotInCatalog, AgentRefused, Age
 STRAY_SECONDS = 300
 REMIND_SECONDS = 5.0
 BUSY_SECONDS = 600
+
+
+class Rotated(NamedTuple):
+    """How many amphorae got another certificate, and why others did not."""
+
+    renewed: int
+    failed: dict[str, str]
 
 
 class Service:
@@ -98,13 +105,16 @@ class Service:
         for port in await remove_strays(self._database, self._cloud):
             log.warning("the VIP port %s belonged to no load balancer and is removed", port)
 
-    async def rotate(self) -> int:
-        """Give amphorae whose certificate ends soon another one; how many got one."""
+    async def rotate(self, *, everything: bool = False) -> Rotated:
+        """Give amphorae whose certificate ends soon (or all) another one, and tell them who controllers are
+        believed by."""
+        self._parts.store.client_certificate()  # renewed when that is due
         soon = utcnow() + datetime.timedelta(seconds=self._settings.cert_expiry_buffer)
-        renewed = 0
+        before = None if everything else soon
+        renewed, failed = 0, {}
         await self._share.refresh()
-        for amphora_id in await self._database.read(lambda c: _ending(c, soon)):
-            if not self._share.mine(amphora_id):
+        for amphora_id in await self._database.read(lambda c: _ending(c, before)):
+            if not everything and not self._share.mine(amphora_id):
                 continue
             if not await self._database.write(lambda c, one=amphora_id: _take(c, one)):  # type: ignore[misc]
                 continue
@@ -115,9 +125,11 @@ class Service:
                     pem, ends = await self._parts.amphorae.issue(row)
                     agent = self._parts.amphorae.agent(row.id, row.lb_network_ip)
                     await agent.put("/1/agent/certificate", {"pem": pem})
+                    await agent.put("/1/agent/authority", {"pem": self._parts.store.client_ca_pem()})
                     values["cert_expiration"] = ends
                     renewed += 1
             except EXPECTED as error:
+                failed[amphora_id] = str(error)
                 log.warning("the certificate of amphora %s was not renewed: %s", amphora_id, error)
             finally:
                 await self._database.write(
@@ -125,7 +137,7 @@ class Service:
                         update(amphorae).where(amphorae.c.id == one).values(**values, updated_at=utcnow())
                     )
                 )
-        return renewed
+        return Rotated(renewed, failed)
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[Any]]) -> None:
@@ -146,13 +158,12 @@ def _forget(connection: Connection, before: datetime.datetime) -> None:
     connection.execute(delete(statistics).where(statistics.c.load_balancer_id.not_in(alive)))
 
 
-def _ending(connection: Connection, before: datetime.datetime) -> list[str]:
-    """Amphorae whose certificate ends before that; one left busy by a killed housekeeper is free again."""
+def _ending(connection: Connection, before: datetime.datetime | None) -> list[str]:
+    """Amphorae whose certificate ends before that (or all); one left busy by a killed housekeeper is free."""
     stale = utcnow() - datetime.timedelta(seconds=BUSY_SECONDS)
     free = or_(amphorae.c.cert_busy.is_(False), amphorae.c.updated_at < stale)
-    query = select(amphorae.c.id).where(
-        amphorae.c.status == "ALLOCATED", amphorae.c.cert_expiration < before, free
-    )
+    query = select(amphorae.c.id).where(amphorae.c.status == "ALLOCATED", free)
+    query = query if before is None else query.where(amphorae.c.cert_expiration < before)
     return list(connection.execute(query).scalars())
 
 

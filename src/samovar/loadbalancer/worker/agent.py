@@ -25,12 +25,20 @@ class AgentRefused(Exception):
 
 
 class Agents:
-    """Connections to agents, kept open between requests. `context`: see `authorities.Store`."""
+    """Connections to agents, kept open between requests. `context`, `version`: see `authorities.Store`;
+    another version means that certificates were replaced."""
 
     def __init__(
-        self, context: Callable[[], ssl.SSLContext], port: int, *, connect: float, read: float
+        self,
+        context: Callable[[], ssl.SSLContext],
+        version: Callable[[], Any],
+        port: int,
+        *,
+        connect: float,
+        read: float,
     ) -> None:
-        self._make_context, self.port = context, port
+        self._make_context, self._version, self.port = context, version, port
+        self._made_of: Any = None
         self._connect, self._read = connect, read
         self._session: aiohttp.ClientSession | None = None
 
@@ -45,9 +53,16 @@ class Agents:
     async def send(
         self, amphora_id: str, url: str, method: str, json: Any, connect: float | None
     ) -> tuple[int, Any]:
-        if self._session is None:
+        version = self._version()
+        if self._session is None or self._made_of != version:
+            former, self._made_of = self._session, version
+            if former is not None:  # whoever is speaking over it may finish
+                asyncio.get_running_loop().call_later(
+                    self._read, lambda: asyncio.ensure_future(former.close())
+                )
             connector = aiohttp.TCPConnector(ssl=self._make_context(), keepalive_timeout=60)
             self._session = aiohttp.ClientSession(connector=connector)
+            self._made_of = self._version()
         timeout = aiohttp.ClientTimeout(total=self._read, sock_connect=connect or self._connect)
         # The certificate must be this amphora's, not merely any amphora's.
         request = self._session.request(method, url, json=json, server_hostname=amphora_id, timeout=timeout)

@@ -46,6 +46,7 @@ class Parts:
         )
         agents = Agents(
             store.tls_context,
+            store.version,
             given.agent_port,
             connect=given.rest_request_conn_timeout,
             read=given.rest_request_read_timeout,
