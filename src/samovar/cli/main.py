@@ -155,10 +155,6 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--available-when-readonly", action="store_true", help="a node that is read-only, too")
     _files(check)
 
-    database = command("db", "look after the database")
-    database.add_argument("action", choices=["upgrade", "version"])
-    database.add_argument("revision", nargs="?", default="head", metavar="REVISION")
-    _files(database)
     return top
 
 
