@@ -109,6 +109,18 @@ class EngineSettings:
     max_revisions_per_stack: int = option(
         10, section="samovar", help="Definitions kept of each stack for its history; -1: all"
     )
+    default_software_config_transport: str = option(
+        "POLL_SERVER_CFN", section="DEFAULT", help="How servers get their software configuration"
+    )
+    default_deployment_signal_transport: str = option(
+        "CFN_SIGNAL", section="DEFAULT", help="How servers tell the outputs of deployments"
+    )
+    default_user_data_format: str = option(
+        "HEAT_CFNTOOLS", section="DEFAULT", help="What the user data of servers are made into"
+    )
+    observe_on_update: bool = option(
+        False, section="DEFAULT", help="Compare with what the cloud has before each update"
+    )
     hidden_stack_tags: list[str] = option(
         [], section="DEFAULT", help="Stacks with one of these tags are listed only when asked for"
     )

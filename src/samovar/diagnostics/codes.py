@@ -381,6 +381,12 @@ TYPES = (
         "Take it out of the template, or use a cloud that has the service.",
     ),
     Code(
+        "unavailable-transport", "A transport can't be used here",
+        "Signals or the configuration of a server would go through a service that this installation cannot "
+        "use: the object store or messaging.",
+        "Use CFN_SIGNAL or HEAT_SIGNAL for signals, POLL_SERVER_CFN or POLL_SERVER_HEAT for configuration.",
+    ),
+    Code(
         "deprecated-type", "A resource type is deprecated",
         "It still works and will be removed some day.", "Use the type that the help line names.",
     ),

@@ -24,6 +24,7 @@ from samovar.orchestration.resources.validation import PendingLookup, validate_p
 from samovar.orchestration.templates import (
     Environment,
     Parameters,
+    RequestLimitExceeded,
     StackIdentity,
     StackScope,
     Template,
@@ -41,6 +42,7 @@ from samovar.orchestration.templates.validation import validate
 from samovar.web import BadRequest
 
 from .fetching import fetch_implementations, fetch_template
+from .transports import check_transports
 from .values import truth, whole_number
 
 MAX_TAG = 80
@@ -103,6 +105,7 @@ class DraftReader:
         return await asyncio.to_thread(self._check, draft, values_needed)
 
     def _read(self, given: Any, body: Mapping[str, Any], identity: StackIdentity) -> Draft:
+        self._check_size(given)
         files = _texts(body.get("files"), "files")
         template, findings = parse(given, "template", limits_of(self.parts))
         if template is None:
@@ -112,6 +115,14 @@ class DraftReader:
         draft = Draft(given, template, environment, files, Parameters({}), identity, findings)
         draft.file = _file_name(body.get("template_file"))
         return draft
+
+    def _check_size(self, given: Any) -> None:
+        """Texts are measured when they are read; a template that came as an object is measured as text."""
+        most = self.parts.settings.engine.max_template_size
+        if isinstance(given, dict) and (size := len(str(given))) > most:
+            raise RequestLimitExceeded(
+                f"The template has {size} characters; at most {most} are allowed (max_template_size)."
+            )
 
     def _check(self, draft: Draft, values_needed: bool) -> Draft:
         """Complete a draft that was read. Raises TemplateError with all findings."""
@@ -174,8 +185,8 @@ class DraftReader:
 
     async def check_in_cloud(self, draft: Draft, cloud: Cloud) -> None:
         """Look for what the template names in the cloud. Raises TemplateError with every finding."""
-        pending, declared = await asyncio.to_thread(self._pending, draft)
         findings = Diagnostics()
+        pending, declared = await asyncio.to_thread(self._pending, draft, findings)
         await self._check_services(declared, cloud, findings)
         raise_errors(findings)
         for name, constraint, value in draft.parameters.custom_checks():
@@ -188,7 +199,9 @@ class DraftReader:
             await check_remote_stacks(draft, cloud, findings)
         raise_errors(findings)
 
-    def _pending(self, draft: Draft) -> tuple[list[PendingLookup], dict[str, ResourceType]]:
+    def _pending(
+        self, draft: Draft, findings: Diagnostics
+    ) -> tuple[list[PendingLookup], dict[str, ResourceType]]:
         scope = StackScope(
             draft.template,
             draft.parameters,
@@ -211,6 +224,7 @@ class DraftReader:
             where = (words.resources, name, words.properties)
             checked = validate_properties(kind, values if isinstance(values, dict) else {}, where)
             pending += checked.lookups
+            check_transports(where, checked.values, findings, draft.place_of)
         return pending, declared
 
     async def _check_services(

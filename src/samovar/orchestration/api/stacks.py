@@ -47,6 +47,7 @@ from samovar.orchestration.templates import (
 from samovar.web import Api, BadRequest, Call, Conflict, Forbidden, Reply
 
 from .adoption import adoption, users_project
+from .delegation import needs_cloud
 from .desk import ACCEPTED, PROJECT, STACK, Desk, no_body
 from .draft import Draft, DraftReader, StackOptions, read_options, resource_types
 from .faults import not_found
@@ -164,9 +165,14 @@ class Stacks:
             return False
         if not isinstance(wanted, str):
             raise BadRequest("plan_hash must be the hash of a plan.", type="HTTPBadRequest")
-        drift = truth("converge", body.get("converge", False))
+        drift = self._observes(body)
         await check_plan(self.parts, draft, before, wanted, drift=drift)
         return True
+
+    def _observes(self, body: Mapping[str, Any]) -> bool:
+        """Whether an update looks at what the cloud has, too: as asked, or as the operator wants it."""
+        default = self.parts.settings.engine.observe_on_update
+        return truth("converge", body.get("converge"), default)
 
     def _new_stack(self, call: Call, draft: Draft, options: StackOptions) -> Stack:
         identity = draft.identity.id or new_id()
@@ -391,7 +397,7 @@ class Stacks:
         request = self.request(
             call,
             options.timeout_mins or stack.timeout_mins,
-            **({"converge": True} if truth("converge", body.get("converge")) else {}),
+            **({"converge": True} if self._observes(body) else {}),
         )
         definition = draft.definition()
 
@@ -465,18 +471,3 @@ def stack_name(body: Mapping[str, Any]) -> str:
 
 def identity_of(stack: Stack) -> StackIdentity:
     return StackIdentity(stack.name, stack.id, stack.project_id)
-
-
-def needs_cloud(draft: Draft) -> bool:
-    """Whether any resource needs a cloud: those that templates implement, too, for what may be in them."""
-    from samovar.orchestration.templates import StackScope
-
-    scope = StackScope(draft.template, draft.parameters, files=draft.files)
-    known = resource_types(draft, scope)
-    if len(known) < len(scope.enabled):
-        return True
-    return any(
-        (kind.service is not None or kind.deferred_auth or kind.nested_stack or kind.stack_user)
-        and not kind.noop
-        for kind in known.values()
-    )

@@ -215,7 +215,8 @@ class Converge:
         try:
             validate(self.run, wanted)
             service = wanted.kind.declared.service
-            await self.run.persist(row, lambda: look_up_names(self.run, wanted), service)
+            if needs_look_up(wanted):
+                await self.run.persist(row, lambda: look_up_names(self.run, wanted), service)
             work = self._act(row, wanted, await self._observe(row, wanted))
         except Exception as error:
             work = self._refused(wanted.name, error)

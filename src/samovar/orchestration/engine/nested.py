@@ -79,7 +79,7 @@ class NestedSteps:
         if action == "CREATE":
             wanted.write_to(row)
         for phase in plan.phases:
-            if not await self._is_there(row, wanted, phase):
+            if not (action == "CREATE" and await self._is_there(row, wanted, phase)):
                 await self._submit(row, wanted, phase, action)
                 await self._wait(row)
             if phase.pause_seconds:
@@ -181,7 +181,8 @@ class NestedSteps:
                 lambda c: create_stack(c, run.parts.vault, child, definition, request, _first(run))
             )
         else:
-            request = request_for_child(run)
+            observed = {"converge": True} if run.operation.details.get("converge") else {}
+            request = request_for_child(run, **observed)
             verb = "ROLLBACK" if run.operation.action == "ROLLBACK" else "UPDATE"
             identity = child.id
             change = _Submitted(

@@ -14,6 +14,8 @@ from samovar.database import Database
 from samovar.messaging import Bus
 from samovar.orchestration.resources.behaviour import Behaviour
 from samovar.orchestration.resources.behaviours import behaviour_of
+from samovar.orchestration.resources.chosen_defaults import CHOICES
+from samovar.orchestration.resources.registry import use_defaults
 from samovar.orchestration.templates.nodes import Sandbox
 
 from .deferred import CloudFor
@@ -53,6 +55,10 @@ class Parts:
     limits: ServiceLimits = field(default_factory=ServiceLimits)
     sandbox: Sandbox = field(default_factory=ProcessSandbox)  # its process starts with the first need
     _read: OrderedDict[str, Any] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        engine = self.settings.engine
+        use_defaults({option: getattr(engine, option) for option in CHOICES})
 
     def remember(self, definition: Definition, read: Callable[[], T]) -> T:
         """What `read` makes of a definition, kept for the few definitions that were used last."""

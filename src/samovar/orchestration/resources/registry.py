@@ -9,6 +9,7 @@ from functools import cache
 from importlib import import_module
 
 from samovar.diagnostics import closest
+from samovar.orchestration.resources.chosen_defaults import choose_defaults, with_defaults
 from samovar.orchestration.resources.families import FAMILIES
 from samovar.orchestration.resources.schema import ResourceType
 
@@ -35,7 +36,13 @@ def _family_of() -> Mapping[str, str]:
 @cache
 def _family(family: str) -> Mapping[str, ResourceType]:
     module = import_module(f"samovar.orchestration.resources.types.{family}")
-    return {declared.name: declared for declared in module.TYPES}
+    return {declared.name: with_defaults(declared) for declared in module.TYPES}
+
+
+def use_defaults(chosen: Mapping[str, str]) -> None:
+    """Let properties have the defaults that the operator chose, by option. Raises ValueError."""
+    if choose_defaults(chosen):
+        _family.cache_clear()
 
 
 def canonical_name(name: str) -> str:
