@@ -71,7 +71,7 @@ def _lines(found: dict[str, Any], told: list[str]) -> list[str]:
     for group in found["groups"]:
         heard = ", ".join(f"{name} ({age:.0f} s ago)" for name, age in sorted(group["members"].items()))
         lines += ["", f"Group {group['name']}, epoch {group['epoch']}: {heard or 'nobody'}"]
-    return [*lines, "", *(f"! {sentence}" for sentence in told or ["Nothing wants to be looked at."])]
+    return [*lines, "", *([f"! {sentence}" for sentence in told] or ["Nothing wants to be looked at."])]
 
 
 def _process(process: dict[str, Any]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""samovar db: bring the database to a revision, tell which one it has, forget stacks deleted long ago."""
+"""samovar db: bring the database to a revision, tell which one it has, forget stacks deleted long ago,
+back up everything and restore it."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import argparse
 import asyncio
 import datetime
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .main import CommandError
@@ -23,6 +25,8 @@ def run(options: argparse.Namespace) -> int:
 
     state = StateDirectory(options.state_dir)
     state.make()
+    if options.action in ("backup", "restore"):
+        return _copy(options)
     database = Database(settings(options).database_url)
     try:
         if options.action in ("purge-deleted", "purge_deleted"):
@@ -41,6 +45,35 @@ def run(options: argparse.Namespace) -> int:
         print(f"The database is at revision {after or 'none'}.")
     else:
         print(f"The database went from revision {before or 'none'} to {after}.")
+    return 0
+
+
+def _copy(options: argparse.Namespace) -> int:
+    """Write a backup, or put one in place."""
+    from samovar.runtime.backup import back_up, restore
+    from samovar.runtime.dumps import BackupError
+
+    if not options.revision:
+        raise CommandError(f"name the file: samovar db {options.action} FILE")
+    file = Path(options.revision).absolute()
+    try:
+        if options.action == "backup":
+            manifest = back_up(settings(options), file)
+        else:
+            manifest = restore(settings(options), file, force=options.force)
+    except BackupError as error:
+        raise CommandError(str(error)) from error
+    if options.json:
+        print(json.dumps({"file": str(file), "revision": manifest.revision, "files": list(manifest.files)}))
+    elif options.action == "backup":
+        print(
+            f"{file} holds the database at revision {manifest.revision} and {len(manifest.files) - 1} files."
+        )
+        print("It holds every key and password of the cloud: keep it as you keep those.")
+    else:
+        print(
+            f"Restored what {manifest.host} had at {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC; start it again."
+        )
     return 0
 
 

@@ -160,13 +160,16 @@ def parser() -> argparse.ArgumentParser:
 
 def _database(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     database = command("db", "look after the database")
-    database.add_argument("action", choices=["upgrade", "version", "purge-deleted", "purge_deleted"])
+    actions = ["upgrade", "version", "purge-deleted", "purge_deleted", "backup", "restore"]
+    database.add_argument("action", choices=actions)
     database.add_argument(
         "revision",
         nargs="?",
-        metavar="REVISION|AGE",
-        help="the revision to go to (default head), or how long ago stacks were deleted (default 90)",
+        metavar="REVISION|AGE|FILE",
+        help="the revision to go to (default head), how long ago stacks were deleted (default 90), or the "
+        "backup's file",
     )
+    database.add_argument("--force", action="store_true", help="restore: although services use the database")
     units = ["days", "hours", "minutes", "seconds"]
     database.add_argument("-g", "--granularity", choices=units, default="days", help="unit of AGE")
     database.add_argument("-p", "--project-id", metavar="ID", help="only stacks of this project")
