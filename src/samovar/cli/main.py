@@ -201,7 +201,7 @@ def _configuring(command: Callable[[str, str], argparse.ArgumentParser]) -> None
 def _explaining(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     why = command("why", "why a stack failed, or what it waits for")
     why.add_argument("stack", metavar="STACK")
-    why.add_argument("resource", nargs="?", metavar="RESOURCE", help="only this resource, by name or path")
+    why.add_argument("resource", nargs="?", metavar="RESOURCE", help="only this one; in nested stacks a/b")
     why.add_argument("-o", "--output", choices=["text", "json"], default="text", help="default: text")
     why.epilog = "Exit status: 0, the stack is well; 2, it waits; 1, it failed."
     retry = command("retry", "do again what failed of a stack, with the same template")

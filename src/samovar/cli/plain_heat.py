@@ -40,8 +40,11 @@ async def why_of_plain_heat(
         ],
         "waits": [_wait(row, paths[id(row)]) for row in waits],
     }
+    wanted = None
     if resource is not None:
-        wanted = resource if resource.startswith("resources.") else f"resources.{resource}"
+        from samovar.orchestration.explain import path_named
+
+        wanted = path_named(resource)
         for key, found in told.items():
             told[key] = [each for each in found if each["path"].startswith(wanted)]
     state = stack["stack_status"]
@@ -56,6 +59,7 @@ async def why_of_plain_heat(
             "reason": stack["stack_status_reason"],
             "since": stack.get("updated_time") or stack["creation_time"],
         },
+        "resource": wanted,
         "verdict": "waiting" if progressing else "failed" if told["causes"] else "healthy",
         **told,
         "pending": [],

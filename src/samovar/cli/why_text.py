@@ -75,6 +75,9 @@ def _head(document: Document, clock: Clock, paint: Paint) -> str:
     name, state = printable(stack["name"]), stack["state"]
     since = clock.at(stack["since"])
     match document["verdict"]:
+        case "healthy" if document["resource"]:
+            told = f"is well; the stack {name} is {state} since {since}."
+            return paint("green", f"✓ {printable(document['resource'])} {told}")
         case "healthy":
             told = f"is well: {state} since {since}; nothing failed, and nothing is waited for."
             return paint("green", f"✓ {name} {told}")

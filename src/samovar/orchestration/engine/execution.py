@@ -227,6 +227,13 @@ class Execution:
 
         return await self.parts.database.read(query) if self.stack.owner_id is not None else []
 
+    async def _root_keeps(self) -> bool:
+        """Whether what fails is left as it is: the root stack decides for all that are nested in it."""
+        if self.stack.owner_id is None:
+            return self.stack.disable_rollback
+        root = await self.parts.database.read(lambda c: get_stack(c, self.stack.root_id))
+        return root is None or root.disable_rollback
+
     def _cloud(self) -> Cloud | None:
         if self._deferred is None:
             return None
@@ -256,6 +263,7 @@ class Execution:
             await self._path(),
         )
         run.assert_held = self.assert_held
+        run.will_roll_back = action in ROLLED_BACK and not await self._root_keeps()
         kept = await self._snapshots()
         if "adopt" in self.operation.details:
             run.adopted = self.parts.vault.open(self.operation.details["adopt"])

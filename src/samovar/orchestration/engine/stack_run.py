@@ -60,6 +60,7 @@ class StackRun(LoadedStack):
         self.retaining = bool(operation.details.get("abandon"))  # what goes from the stack stays in the cloud
         self.kept: Mapping[str, Kept] = {}  # what the snapshot that is restored keeps, by resource
         self.paused: set[str] = set()  # rows that wait for a hook
+        self.will_roll_back = False
         self.failures: list[dict[str, Any]] = []  # what is told of this operation when it has ended
         self.taken_over = asyncio.get_running_loop().time()  # nobody else has asked the cloud since
         self._wakes: dict[str, asyncio.Event] = {}

@@ -28,6 +28,7 @@ from .scribe import LeaseLost
 from .snapshots import Kept
 from .stack_run import StackRun, second
 from .wanted import Wanted
+from .witnesses import console, servers_of
 
 CREATE_TRIES = 5
 CONFLICT_SECONDS = 60.0
@@ -351,9 +352,21 @@ class Steps:
             raise
         except Exception as error:
             failure = step_failed(row.name, error)
+            await self._keep_consoles(row, failure)
             self.fail(row, action, failure.reason, failure.cause)
             await self.scribe.flush()
             raise failure from error
+
+    async def _keep_consoles(self, row: Resource, failure: StepFailed) -> None:
+        """What servers say of the failure, where a rollback is about to take them away."""
+        cloud = self.run.known_cloud
+        if cloud is None or not self.run.will_roll_back:
+            return
+        for server in servers_of(self.run.rows.values(), row)[:1]:
+            lines = await console(cloud, server)
+            if lines:
+                evidence = failure.cause.setdefault("evidence", {})
+                evidence[f"the console of server {server}"] = "\n".join(lines)
 
     async def begin(self, row: Resource, action: str, *, announce: bool = True) -> None:
         """Make the intent durable."""

@@ -10,7 +10,7 @@ from samovar.orchestration.engine.rows import COMPLETE, FAILED, IN_PROGRESS, Res
 from samovar.orchestration.engine.stack_run import second
 
 from .causes import causes_of
-from .facts import Facts, Level
+from .facts import Facts, Level, path_named
 from .waits import waits_of
 
 FAILING, WAITS, HEALTHY = "failed", "waiting", "healthy"
@@ -22,14 +22,14 @@ def explain(
 ) -> dict[str, Any]:
     """Why the stack is as it is. `requirements`: of the root's template, by resource.
 
-    `resource` (a name, or a path) leaves out what is not in it.
+    `resource` (see `path_named`) leaves out what is not in it.
     """
     root = facts.root
     causes, consequences = causes_of(facts)
     waits = waits_of(facts)
     pending = _pending(root, requirements)
     if resource is not None:
-        path = resource if resource.startswith("resources.") else root.path_of(resource)
+        path = path_named(resource)
         causes, consequences, waits, pending = (
             [each for each in found if _within(each["path"], path)]
             for found in (causes, consequences, waits, pending)
@@ -45,6 +45,7 @@ def explain(
             "reason": stack.status_reason,
             "since": second(_since(root)),
         },
+        "resource": path_named(resource) if resource is not None else None,
         "verdict": verdict,
         "causes": causes,
         "consequences": consequences,

@@ -93,6 +93,13 @@ class Level:
         return None
 
 
+def path_named(text: str) -> str:
+    """The path that a person means: ``web/server`` and ``resources.web.resources.server`` are the same."""
+    if text.startswith("resources."):
+        return text
+    return ".".join(f"resources.{name}" for name in text.split("/"))
+
+
 @dataclass
 class Facts:
     """A stack with everything below it. `nested_operations` are by stack id, for stacks that may be gone."""
@@ -184,4 +191,4 @@ def _collect_nested(connection: Connection, facts: Facts, operation: Operation) 
                 break
 
 
-__all__ = ["Facts", "Level", "read_facts"]
+__all__ = ["Facts", "Level", "path_named", "read_facts"]

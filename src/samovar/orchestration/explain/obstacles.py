@@ -68,6 +68,9 @@ OBSTACLES = (
 )  # fmt: skip
 
 
+WRITTEN = ("stderr", "stdout")  # by a script that a deployment ran
+
+
 def obstacle_of(cause: Mapping[str, Any]) -> Obstacle | None:
     """What was in the way of a resource; None when its words must speak for themselves."""
     cloud = cause.get("cloud") or {}
@@ -76,7 +79,7 @@ def obstacle_of(cause: Mapping[str, Any]) -> Obstacle | None:
     if cause.get("unreachable"):
         service = "The service does not answer: retry when it does."
         return Obstacle("no answer", service)
-    if cause.get("evidence"):
+    if any(name in WRITTEN for name in cause.get("evidence") or ()):
         return Obstacle("the script", "It ended with an error: correct it, then retry or update.")
     return next((each for each in OBSTACLES if each.fits(kind, text, status)), None)
 
