@@ -11,6 +11,7 @@ from .credentials import (
 )
 from .errors import CloudError, CloudUnreachable, ServiceNotInCatalog
 from .event_stream import NoEventStream, ServerEvent, event_stream
+from .finishing import to_its_end
 from .keystone import KeystoneValidator
 from .transport import Http, InProcess, RawAnswer, Transport
 
@@ -34,4 +35,5 @@ __all__ = [
     "TrustCredentials",
     "event_stream",
     "segment",
+    "to_its_end",
 ]

@@ -14,6 +14,7 @@ import msgspec
 
 from .credentials import Credentials
 from .errors import CloudError, CloudUnreachable, ServiceNotInCatalog, seconds_of, words
+from .finishing import to_its_end
 from .transport import Body, RawAnswer, Transport
 
 RENEW_BEFORE = datetime.timedelta(seconds=60)
@@ -168,7 +169,8 @@ class Cloud:
         for attempt in range(1, attempts + 1):
             self.permit()
             try:
-                return await self.transport.send(method, url, headers, body, timeout)
+                sending = self.transport.send(method, url, headers, body, timeout)
+                return await (sending if attempts > 1 else to_its_end(sending))
             except CloudUnreachable:
                 if attempt == attempts:
                     raise

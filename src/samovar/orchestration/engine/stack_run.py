@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from samovar.clients import Cloud, CloudError, CloudUnreachable
+from samovar.clients import Cloud, CloudError, CloudUnreachable, to_its_end
 from samovar.database import utcnow
 from samovar.orchestration.resources.behaviour import Waiting
 
@@ -33,7 +32,6 @@ GROWTH = 1.15
 SERVER_ERROR_TRIES = 4
 TROUBLE_TOLD_AFTER = 3  # tries: shorter trouble is no event
 MOST_FAILURES = 20
-FINISH_SECONDS = 10.0
 LONGEST_RESPECT = 300.0
 
 
@@ -218,7 +216,7 @@ class StackRun(LoadedStack):
             try:
                 async with self.parts.limits.slot(service):
                     self.assert_held()
-                    answer = await (_to_its_end(ask) if ambiguous else ask())
+                    answer = await (to_its_end(ask()) if ambiguous else ask())
                 if tries:
                     row.waiting = None
                     self.scribe.save_state(row)
@@ -248,24 +246,6 @@ class StackRun(LoadedStack):
 
 def _trouble_pause(tries: int) -> float:
     return min(30.0, 0.25 * 2.0 ** min(tries, 7))
-
-
-async def _to_its_end(ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask; when this is cancelled, let the answer come for some seconds before the cancellation goes on."""
-    loop = asyncio.get_running_loop()
-    asking = asyncio.ensure_future(ask())
-    try:
-        return await asyncio.shield(asking)
-    except asyncio.CancelledError:
-        until = loop.time() + FINISH_SECONDS
-        while not asking.done() and (left := until - loop.time()) > 0:
-            with contextlib.suppress(asyncio.CancelledError):  # told once already
-                await asyncio.wait({asking}, timeout=left)
-        if not asking.done():
-            asking.cancel()
-        elif not asking.cancelled():
-            asking.exception()
-        raise
 
 
 def second(moment: datetime.datetime) -> str:
