@@ -72,7 +72,7 @@ async def test_what_is_written_while_the_server_is_away_is_written_when_it_is_ba
     waiting = [asyncio.create_task(database.write(add_one)) for _ in range(5)]
     with pytest.raises(DatabaseUnavailable):
         await total(database)
-    server.begin()  # here: what a thread starts ends with the thread
+    await asyncio.to_thread(server.begin)
     await asyncio.gather(*waiting)
     assert await total(database) == 6
     await database.close()

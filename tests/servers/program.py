@@ -30,6 +30,7 @@ class Program:
             os.chown(self.directory, known.pw_uid, known.pw_gid)
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._watcher: subprocess.Popen[bytes] | None = None
 
     def run(self, *command: str) -> None:
         """A command that prepares something; its words are shown when it fails."""
@@ -39,11 +40,14 @@ class Program:
 
     def start(self, command: Sequence[str], ready: Callable[[], object], seconds: float = 60) -> None:
         """Start the command and wait until `ready` raises nothing. It ends when the tests are killed."""
-        command = [found("setpriv"), "--pdeathsig", "QUIT" if self.user else "KILL", *command]
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, user=self.user, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+        number = "QUIT" if self.user else "KILL"
+        self._watcher = subprocess.Popen(  # its input ends when this process does
+            ["sh", "-c", f"read _; kill -{number} {self._process.pid}"], stdin=subprocess.PIPE
+        )
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -63,6 +67,11 @@ class Program:
 
     def end(self, number: int = signal.SIGKILL) -> None:
         """End the program, and wait until it has ended; its files stay."""
+        if self._watcher is not None and self._watcher.stdin is not None:
+            self._watcher.kill()
+            self._watcher.wait()
+            self._watcher.stdin.close()
+            self._watcher = None
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(number)
             try:
