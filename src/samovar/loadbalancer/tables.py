@@ -295,6 +295,15 @@ reports = Table(
     Column("pools", Json, nullable=False),
 )
 
+# The newest heartbeat that was believed of each amphora, so that none is believed again after a restart.
+heard = Table(
+    "loadbalancer_heard",
+    metadata,
+    Column("amphora_id", Id, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+)
+
 # What a worker has to do. `generation` is the newest that was asked for; an open operation takes the
 # changes that come while it waits or runs. It outlives its load balancer as history.
 operations = Table(

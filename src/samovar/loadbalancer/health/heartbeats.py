@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -61,12 +61,19 @@ class Heartbeat(msgspec.Struct, frozen=True):
 
 
 class Verifier:
-    """`key_of`: amphora id → its key in hexadecimal."""
+    """`key_of`: amphora id → its key in hexadecimal. Once `expected` is set, nobody else is listened to; that
+    is found out before anything is computed."""
 
     def __init__(self, key_of: Callable[[str], str]) -> None:
         self._key_of = key_of
         self._keys: dict[str, bytes] = {}
         self._last: dict[str, tuple[int, int]] = {}
+        self.expected: Collection[str] | None = None
+
+    def remember(self, moments: Mapping[str, tuple[int, int]]) -> None:
+        """Believe nothing that is not newer than these: amphora → epoch and sequence."""
+        for amphora_id, moment in moments.items():
+            self._last[amphora_id] = max(moment, self._last.get(amphora_id, (0, 0)))
 
     def read(self, datagram: bytes) -> Heartbeat:
         """The heartbeat in `datagram`. Raises Unbelievable."""
@@ -74,6 +81,8 @@ class Verifier:
         if len(datagram) <= ID_LENGTH + SIGNATURE_LENGTH or not ID.fullmatch(raw_id):
             raise Unbelievable("it is no heartbeat")
         amphora_id = raw_id.decode()
+        if self.expected is not None and amphora_id not in self.expected:
+            raise Unbelievable("no amphora has this id")
         signed, signature = datagram[:-SIGNATURE_LENGTH], datagram[-SIGNATURE_LENGTH:]
         expected = hmac.new(self._key(amphora_id), signed, hashlib.sha256).hexdigest().encode()
         if not hmac.compare_digest(expected, signature):

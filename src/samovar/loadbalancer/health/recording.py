@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
 from .. import tables
 from .heartbeats import Heartbeat
@@ -65,24 +65,36 @@ def write_report(
         connection.execute(insert(table).values(amphora_id=heartbeat.id, **values))
 
 
-def write_counters(connection: Connection, lb_id: str, heartbeat: Heartbeat) -> None:
-    """What passed through each listener on this amphora, as absolute numbers: repeating it is harmless."""
-    table = tables.statistics
+def write_counters(connection: Connection, told: Sequence[tuple[str, Heartbeat]]) -> None:
+    """What passed through each listener on these amphorae, as absolute numbers: repeating it is harmless.
+    `told`: load balancer and heartbeat."""
+    table, listeners = tables.statistics, tables.listeners.c
+    of_amphorae = table.c.amphora_id.in_([heartbeat.id for _, heartbeat in told])
     known = {
-        row["listener_id"]: row
-        for row in connection.execute(select(table).where(table.c.amphora_id == heartbeat.id)).mappings()
+        (row["amphora_id"], row["listener_id"]): row
+        for row in connection.execute(select(table).where(of_amphorae)).mappings()
     }
-    listeners = tables.listeners.c
-    query = select(listeners.id).where(listeners.load_balancer_id == lb_id)
-    alive = set(connection.execute(query).scalars())
-    for listener_id, report in heartbeat.listeners.items():
-        if listener_id not in alive:
-            continue
-        values: dict[str, Any] = {name: int(report.stats.get(name, 0)) for name in COUNTED}
-        row = known.get(listener_id)
-        if row is None:
-            key = {"listener_id": listener_id, "amphora_id": heartbeat.id, "load_balancer_id": lb_id}
-            connection.execute(insert(table).values(**key, **values))
-        elif any(row[name] != value for name, value in values.items()):
-            mine = (table.c.listener_id == listener_id, table.c.amphora_id == heartbeat.id)
-            connection.execute(update(table).where(*mine).values(**values))
+    of_balancers = listeners.load_balancer_id.in_([lb_id for lb_id, _ in told])
+    alive = set(connection.execute(select(listeners.id).where(of_balancers)).scalars())
+    fresh: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
+    for lb_id, heartbeat in told:
+        for listener_id, report in heartbeat.listeners.items():
+            if listener_id not in alive:
+                continue
+            values: dict[str, Any] = {name: int(report.stats.get(name, 0)) for name in COUNTED}
+            row = known.get((heartbeat.id, listener_id))
+            if row is None:
+                key = {"listener_id": listener_id, "amphora_id": heartbeat.id, "load_balancer_id": lb_id}
+                fresh.append({**key, **values})
+            elif any(row[name] != value for name, value in values.items()):
+                changed.append({"its_listener": listener_id, "its_amphora": heartbeat.id, **values})
+    if fresh:
+        connection.execute(insert(table), fresh)
+    if changed:
+        mine = (
+            table.c.listener_id == bindparam("its_listener"),
+            table.c.amphora_id == bindparam("its_amphora"),
+        )
+        values = {name: bindparam(name) for name in COUNTED}
+        connection.execute(update(table).where(*mine).values(values), changed)

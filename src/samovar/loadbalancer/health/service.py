@@ -33,12 +33,15 @@ from .heartbeats import Heartbeat, Unbelievable, Verifier
 from .recording import write_counters, write_report, write_statuses
 from .statuses import operating_statuses
 from .watch import Watch
+from .window import recall, remember
 
 __all__ = ["Service"]
 
 log = logging.getLogger(__name__)
 WRITE_SECONDS = 0.2
 AGAIN_SECONDS = 10.0
+STATUSES_AGAIN_SECONDS = 30.0
+AT_ONCE = 500
 BIND_SECONDS = 1.0
 RECEIVE_BUFFER = 4 * 1024 * 1024
 COMPLAIN_SECONDS = 60.0
@@ -90,24 +93,52 @@ class Service:
         return name
 
     async def _receive(self) -> None:
+        """Take up what was believed before, then listen."""
+        while self._verifier.expected is None:
+            try:
+                self._verifier.remember(await self._database.read(recall))
+                self._verifier.expected = await self._database.read(_all_ids)
+            except Exception:
+                log.exception("what was heard before cannot be read; it is tried again")
+                await asyncio.sleep(BIND_SECONDS)
         loop = asyncio.get_running_loop()
         self._socket = await self._bound()
-        while True:
-            datagram = await loop.sock_recv(self._socket, 65535)
+        arrived = asyncio.Event()
+        loop.add_reader(self._socket, arrived.set)
+        try:
+            while True:
+                await arrived.wait()
+                arrived.clear()
+                if self._drain(self._socket):
+                    arrived.set()
+                    await asyncio.sleep(0)
+        finally:
+            loop.remove_reader(self._socket)
+
+    def _drain(self, listening: socket.socket) -> bool:
+        """Read what is there, many at once: what is forged must cost less than it takes to send. Whether more
+        may be there."""
+        for _ in range(AT_ONCE):
             try:
-                heartbeat = self._verifier.read(datagram)
+                datagram = listening.recv(65535)
+            except BlockingIOError:
+                return False
+            try:
+                self._hear(self._verifier.read(datagram))
             except Unbelievable as error:
                 figures.HEARTBEATS.labels("no").inc()
                 self._complain(f"a heartbeat is not believed: {error}")
-                continue
-            now = time.monotonic()
-            figures.HEARTBEATS.labels("yes").inc()
-            if heartbeat.id in self._watch.seen:
-                figures.HEARTBEAT_GAP_SECONDS.observe(now - self._watch.seen[heartbeat.id])
-            self._watch.heard(heartbeat.id, now)
-            if not self._newest:
-                self._oldest = now
-            self._newest[heartbeat.id] = heartbeat
+        return True
+
+    def _hear(self, heartbeat: Heartbeat) -> None:
+        now = time.monotonic()
+        figures.HEARTBEATS.labels("yes").inc()
+        if heartbeat.id in self._watch.seen:
+            figures.HEARTBEAT_GAP_SECONDS.observe(now - self._watch.seen[heartbeat.id])
+        self._watch.heard(heartbeat.id, now)
+        if not self._newest:
+            self._oldest = now
+        self._newest[heartbeat.id] = heartbeat
 
     async def _bound(self) -> socket.socket:
         """A socket at the health manager's address, as soon as this machine has it."""
@@ -150,29 +181,25 @@ class Service:
         columns = amphorae.c
         query = select(columns.id, columns.load_balancer_id, columns.role).where(columns.id.in_(newest))
         now, heard_at, written, reported = time.monotonic(), utcnow(), {}, {}
-        for amphora_id, lb_id, role in connection.execute(query).all():
+        rows = [row for row in connection.execute(query).all() if row[1] is not None]
+        remember(connection, newest.values())
+        write_counters(connection, [(lb_id, newest[amphora_id]) for amphora_id, lb_id, _ in rows])
+        for amphora_id, lb_id, role in rows:
             heartbeat = newest[amphora_id]
-            if lb_id is None:
-                continue
-            write_counters(connection, lb_id, heartbeat)
             said = hash(msgspec.json.encode((heartbeat.vrrp, _checks(heartbeat), _mark(heartbeat))))
-            if self._is_news(self._reported.get(amphora_id), said, now):
+            if _is_news(self._reported.get(amphora_id), said, now, AGAIN_SECONDS):
                 write_report(connection, lb_id, heartbeat, heard_at)
                 reported[amphora_id] = (said, now)
             if role != "STANDALONE" and heartbeat.vrrp != "MASTER":
                 continue  # the one that has the VIP speaks for both
             mark = _mark(heartbeat)
-            if not self._is_news(self._written.get(amphora_id), mark, now):
+            if not _is_news(self._written.get(amphora_id), mark, now, STATUSES_AGAIN_SECONDS):
                 continue
             tree = load_tree(connection, lb_id)
             if tree is not None:
                 write_statuses(connection, lb_id, operating_statuses(tree, heartbeat))
                 written[amphora_id] = (mark, now)
         return written, reported
-
-    @staticmethod
-    def _is_news(before: tuple[int, float] | None, mark: int, now: float) -> bool:
-        return before is None or before[0] != mark or now - before[1] >= AGAIN_SECONDS
 
     async def _judge(self) -> None:
         while True:
@@ -182,6 +209,10 @@ class Service:
 
     async def _look(self) -> None:
         rows = await self._database.read(_carrying)
+        if self._verifier.expected is not None:
+            self._verifier.expected = await self._database.read(_all_ids)
+        if len(self._settings.controller_ip_port_list) > 1:  # others hear the same amphorae
+            self._verifier.remember(await self._database.read(recall))
         verdict = self._watch.judge(rows, time.monotonic())
         figures.AMPHORAE_SILENT.labels("no").set(len(verdict.silent))
         figures.AMPHORAE_SILENT.labels("yes").set(len(verdict.held))
@@ -240,6 +271,10 @@ class Service:
             log.exception("%s failed; it is tried again", what)
 
 
+def _is_news(before: tuple[int, float] | None, mark: int, now: float, again: float) -> bool:
+    return before is None or before[0] != mark or now - before[1] >= again
+
+
 def _mark(heartbeat: Heartbeat) -> int:
     """Another number when some status, or the configuration, is another."""
     listeners = tuple((name, one.status) for name, one in heartbeat.listeners.items())
@@ -257,6 +292,10 @@ def _checks(heartbeat: Heartbeat) -> list[tuple[str, str, str, str]]:
         for one in heartbeat.pools.values()
         for member, each in one.members.items()
     ]
+
+
+def _all_ids(connection: Connection) -> set[str]:
+    return set(connection.execute(select(amphorae.c.id)).scalars())
 
 
 def _carrying(connection: Connection) -> dict[str, tuple[str, str | None]]:

@@ -21,7 +21,7 @@ from samovar.messaging import Bus
 from .. import operations
 from ..authorities import AuthorityError
 from ..strays import remove_strays
-from ..tables import amphorae, load_balancers, statistics
+from ..tables import amphorae, heard, load_balancers, statistics
 from ..tables import operations as operation_table
 from ..worker.agent import AgentRefused, AgentUnreachable
 from ..worker.parts import Parts
@@ -156,6 +156,7 @@ def _forget(connection: Connection, before: datetime.datetime) -> None:
     connection.execute(delete(operation_table).where(*old))
     alive = select(load_balancers.c.id)
     connection.execute(delete(statistics).where(statistics.c.load_balancer_id.not_in(alive)))
+    connection.execute(delete(heard).where(heard.c.amphora_id.not_in(select(amphorae.c.id))))
 
 
 def _ending(connection: Connection, before: datetime.datetime | None) -> list[str]:

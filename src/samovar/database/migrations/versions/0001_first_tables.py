@@ -599,6 +599,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_loadbalancer_flavor_profiles")),
     )
     op.create_table(
+        "loadbalancer_heard",
+        sa.Column("amphora_id", sa.String(length=36), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("amphora_id", name=op.f("pk_loadbalancer_heard")),
+    )
+    op.create_table(
         "loadbalancer_listener_statistics",
         sa.Column("listener_id", sa.String(length=36), nullable=False),
         sa.Column("amphora_id", sa.String(length=36), nullable=False),
