@@ -64,7 +64,7 @@ def test_one_api_may_be_elsewhere(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "http://127.0.0.1:5000/v3"),
+        ("", "http://127.0.0.1:5000/identity/v3"),
         ("[samovar]\ninternal_endpoint = http://10.0.0.1\n", "http://10.0.0.1:5000/v3"),
         ("[keystone_authtoken]\nauth_url = http://controller:5000\n", "http://controller:5000/v3"),
         ("[keystone_authtoken]\nauth_uri = http://controller:5000/v2.0\n", "http://controller:5000/v3"),
@@ -77,6 +77,11 @@ def test_identity_is_where_the_documents_say(tmp_path, text, expected):
 
 def test_servers_of_the_local_cloud_reach_what_they_are_told_of_at_the_metadata_address(tmp_path):
     inside = addresses(tmp_path, "", {"engine"}).inside()
-    assert inside["http://127.0.0.1:8004"] == "http://169.254.169.254/heat-api"
-    assert inside["http://127.0.0.1:8000"] == "http://169.254.169.254/heat-api-cfn"
-    assert inside["http://127.0.0.1:5000"] == "http://169.254.169.254/identity"
+    assert inside == {
+        "http://127.0.0.1:8004/heat-api": "http://169.254.169.254/heat-api",
+        "http://127.0.0.1:8000/heat-api-cfn": "http://169.254.169.254/heat-api-cfn",
+        "http://127.0.0.1:5000/identity": "http://169.254.169.254/identity",
+    }
+    text = "[samovar]\npublic_endpoint = http://10.0.0.1\n"
+    inside = addresses(tmp_path, text, {"engine"}).inside()
+    assert inside["http://10.0.0.1:8000"] == "http://169.254.169.254/heat-api-cfn"

@@ -15,6 +15,9 @@ import msgspec
 from .main import CommandError
 
 
+LONGEST_SOCKET_PATH = 108  # sun_path of unix(7), with its final zero
+
+
 class Running(msgspec.Struct, frozen=True):
     """The process that runs the cloud; `started` (clock ticks since boot) tells it from a later one."""
 
@@ -37,10 +40,16 @@ class StateDirectory:
     def agent_socket(self) -> Path:
         return self.path / "run" / "host.sock"
 
-    def health_socket(self, services: set[str]) -> Path:
-        """Where a process of these services answers for its health; several of one kind have one each."""
-        name = "+".join(sorted(services))
-        return self.path / "run" / f"{name if len(name) < 40 else len(services)}-{os.getpid()}.sock"
+    def health_socket(self, services: set[str]) -> Path | None:
+        """Where a process of these services answers for its health; several of one kind have one each.
+
+        None where the path of this directory is too long for the kernel.
+        """
+        for name in ("+".join(sorted(services)), str(len(services))):
+            path = self.path / "run" / f"{name}-{os.getpid()}.sock"
+            if len(os.fsencode(path)) < LONGEST_SOCKET_PATH:
+                return path
+        return None
 
     @property
     def passwords(self) -> Path:

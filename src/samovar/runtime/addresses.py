@@ -30,6 +30,7 @@ INSIDE = "http://169.254.169.254"
 """Where servers of the local cloud reach all its APIs."""
 
 EVERYWHERE = ("", "0.0.0.0", "::")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def url(host: str, port: int) -> str:
@@ -86,7 +87,9 @@ class Addresses:
             host = self.settings.api.public_host
         elif host in EVERYWHERE:
             host = "127.0.0.1"
-        return url(host, self.settings.listening.port(name))
+        own = url(host, self.settings.listening.port(name))
+        # What means loopback is reached by servers of the local cloud at INSIDE instead: under the prefix.
+        return f"{own}/{DOORS[name].prefix}" if host in LOOPBACK else own
 
     @property
     def auth_url(self) -> str:

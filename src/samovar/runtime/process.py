@@ -44,7 +44,7 @@ def serve(
     shared: bool,
     ready: Callable[[str], None],
     agent_socket: Path,
-    health_socket: Path,
+    health_socket: Path | None,
 ) -> None:
     """Run these services until SIGTERM or SIGINT.
 
@@ -83,7 +83,7 @@ async def _serve(
     origin: str,
     ready: Callable[[str], None],
     agent_socket: Path,
-    health_socket: Path,
+    health_socket: Path | None,
 ) -> None:
     stopping, at_once = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -97,11 +97,13 @@ async def _serve(
         await services.prepare()
     except (MigrationError, DatabaseUnavailable, SecretsDiffer, OptionsError, ValueError) as error:
         raise StartError(str(error)) from error
-    servers = [_Server(_config(services.front, uds=str(health_socket)))]
+    servers, serving = [], []
+    if health_socket is not None:
+        servers.append(_Server(_config(services.front, uds=str(health_socket))))
+        serving.append(asyncio.create_task(servers[-1].serve()))
     if listening:
         servers.append(_Server(_config(services.application)))
-    serving = [asyncio.create_task(servers[0].serve())]
-    serving += [asyncio.create_task(server.serve(sockets=listening)) for server in servers[1:]]
+        serving.append(asyncio.create_task(servers[-1].serve(sockets=listening)))
     background = asyncio.create_task(sign_of_life())
     places = {name: f"{host}:{port}" for name, (host, port) in services.addresses.own_places().items()}
     presence = Presence(database, sorted(wanted), places or ({"all": origin} if origin else {}))
@@ -134,7 +136,8 @@ async def _serve(
         await services.close()
         await presence.stop()
         await database.close()
-        await asyncio.to_thread(health_socket.unlink, missing_ok=True)
+        if health_socket is not None:
+            await asyncio.to_thread(health_socket.unlink, missing_ok=True)
         log.info("stopped")
 
 
