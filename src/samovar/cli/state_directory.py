@@ -14,7 +14,6 @@ import msgspec
 
 from .main import CommandError
 
-
 LONGEST_SOCKET_PATH = 108  # sun_path of unix(7), with its final zero
 
 
