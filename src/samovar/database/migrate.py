@@ -7,14 +7,23 @@ recognised without it.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, delete, insert, inspect, select, text
 
 from .engine import Database
+from .expansion import contracts
+from .tables import compatibility
 
+log = logging.getLogger(__name__)
 FOLDER = Path(__file__).parent / "migrations"
+FIRST = "0001"
+LOCK, LOCK_NAME = 7263_0001, "samovar migrations"
+WAIT_SECONDS = 120
 
 
 class MigrationError(RuntimeError):
@@ -38,12 +47,23 @@ def current(database: Database) -> str | None:
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the database to `revision`, each step in its own transaction. Raises MigrationError."""
+    """Bring the database to `revision`, one process at a time. Raises MigrationError.
+
+    A database that a newer program has widened is used as it is, as long as that program's migrations
+    left it usable for this one (see `expansion`): so two versions run side by side during an upgrade.
+    """
     at = current(database)
     last = newest()
     if at is not None and re.fullmatch(r"\d{4}", at) and at > last:
+        oldest = _oldest(database)
+        if revision == "head" and oldest is not None and oldest <= last:
+            log.warning(
+                "the database is at revision %s of a newer samovar; this one goes by revision %s", at, last
+            )
+            return
         raise MigrationError(
-            f"the database is at revision {at}, this program knows only {last}: a newer samovar has used it"
+            f"the database is at revision {at}, this program knows only {last}: a newer samovar has used it "
+            "and left nothing for this one"
         )
     if at == ((last or None) if revision == "head" else revision):
         return
@@ -56,9 +76,48 @@ def upgrade(database: Database, revision: str = "head") -> None:
     try:
 
         def run(connection: Connection) -> None:
-            config.attributes["connection"] = connection
-            command.upgrade(config, revision)
+            with _alone(connection):
+                config.attributes["connection"] = connection
+                command.upgrade(config, revision)
+                _promise(connection)
 
         database.migrate(run)
     except CommandError as error:
         raise MigrationError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Wait until no other process migrates this database. SQLite: whoever writes is alone anyway."""
+    kind = connection.dialect.name
+    if kind == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK})
+    elif kind in ("mysql", "mariadb"):
+        got = connection.execute(
+            text("SELECT GET_LOCK(:name, :seconds)"), {"name": LOCK_NAME, "seconds": WAIT_SECONDS}
+        ).scalar()
+        if got != 1:
+            raise MigrationError(f"another process has been migrating the database for {WAIT_SECONDS} s")
+    try:
+        yield
+    finally:
+        if kind in ("mysql", "mariadb"):
+            connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": LOCK_NAME})
+
+
+def _promise(connection: Connection) -> None:
+    """Write down the oldest revision whose programs can use the database from now on."""
+    sources = [file.read_text() for file in sorted((FOLDER / "versions").glob("[0-9]*.py"))]
+    oldest = max((contracts(source) for source in sources), default="") or FIRST
+    if inspect(connection).has_table(compatibility.name):
+        connection.execute(delete(compatibility))
+        connection.execute(insert(compatibility).values(id=1, oldest=oldest))
+
+
+def _oldest(database: Database) -> str | None:
+    def look(connection: Connection) -> str | None:
+        if not inspect(connection).has_table(compatibility.name):
+            return None
+        return connection.execute(select(compatibility.c.oldest)).scalar()
+
+    return database.migrate(look)

@@ -8,7 +8,7 @@ import uuid
 from typing import Any
 
 import msgspec
-from sqlalchemy import Dialect, MetaData, Text
+from sqlalchemy import Column, Dialect, Integer, MetaData, String, Table, Text
 from sqlalchemy.dialects.mysql import DATETIME as MySQLDateTime
 from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
@@ -22,6 +22,14 @@ metadata = MetaData(
     }
 )
 """All services declare their tables here, each with the service's name as prefix."""
+
+compatibility = Table(
+    "database_compatibility",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("oldest", String(4), nullable=False),
+)
+"""One row: the oldest revision whose programs can use the database as it is."""
 
 
 def utcnow() -> datetime.datetime:

@@ -203,6 +203,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("group_name", "member", name=op.f("pk_coordination_members")),
     )
     op.create_table(
+        "database_compatibility",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("oldest", sa.String(length=4), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_database_compatibility")),
+    )
+    op.create_table(
         "database_receipts",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("batch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
