@@ -114,6 +114,10 @@ def test_a_member_that_fails_gets_nothing_and_comes_back(site: Site) -> None:
     (row,) = site.balancer("list", json=True)
     why = until(lambda: tells(site, row["name"], "1 problem", 1))
     assert "DOWN, last check L4" in why and "and holds it" in why
+    shown = site.cloud.samovar(
+        "lb", "why", row["id"], "--configuration", "--os-cloud", "samovar-admin", status=1
+    )
+    assert "configuration of amphora" in shown and "backend" in shown
     site.cloud.openstack("server", "start", "web1")
     until(lambda: site.names() == {"web0", "web1"})
     assert "last check L7OK 200" in until(

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
 
 async def _why(options: argparse.Namespace) -> int:
     async with session(options) as api:
-        why = await ask(api, await _find(api, options.name))
+        why = await ask(api, await _find(api, options.name), configuration=options.configuration)
     if options.json or options.output == "json":
         print(json.dumps(why, indent=2, ensure_ascii=False))
     else:
@@ -66,9 +66,10 @@ async def _watch(options: argparse.Namespace) -> int:
     return STATUSES[why["verdict"]]
 
 
-async def ask(api: Orchestration, identity: str) -> dict[str, Any]:
+async def ask(api: Orchestration, identity: str, *, configuration: bool = False) -> dict[str, Any]:
     """The document. Raises CommandError, too, of an Octavia that has no such route."""
-    found = await api.ask("GET", f"{ROOT}/{segment(identity)}/why", service=SERVICE)
+    query = {"configuration": "true"} if configuration else None
+    found = await api.ask("GET", f"{ROOT}/{segment(identity)}/why", query=query, service=SERVICE)
     why = found.get("why")
     if why is None:  # Octavia takes the word for a field that is not there
         raise CommandError(

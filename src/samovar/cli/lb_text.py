@@ -23,6 +23,8 @@ def lb_text(why: Shown, now: datetime.datetime, paint: Paint = paint_plain) -> s
     blocks = [_head(why, paint), _problems(why, paint), _waits(why, clock), _vip(why, clock)]
     blocks.append("\n".join(_listener(each, why, paint) for each in why["listeners"]))
     blocks += [_pool(each, paint) for each in why["pools"]]
+    for amphora, text in why["configuration"].get("texts", {}).items():
+        blocks.append(f"configuration of amphora {amphora}:\n{printable(text.expandtabs(4).rstrip())}")
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 

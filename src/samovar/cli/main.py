@@ -225,6 +225,9 @@ def _balancing(commands: Any, shared: argparse.ArgumentParser) -> None:
     why = asking.add_parser("why", help="tell it once", description=f"Tells {told}.", parents=[shared])
     why.add_argument("-o", "--output", choices=["text", "json"], default="text", help="default: text")
     why.epilog = "Exit status: 0, it is well; 2, it waits; 1, it is degraded or has failed."
+    why.add_argument(
+        "--configuration", action="store_true", help="HAProxy's configurations, too (for administrators)"
+    )
     watch = asking.add_parser(
         "watch", help="show it live", description=f"Shows {told}, live.", parents=[shared]
     )

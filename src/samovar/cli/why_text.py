@@ -124,7 +124,7 @@ def _cause(group: list[Document], clock: Clock, paint: Paint) -> str:
         rows += _excerpt(cause["place"], paint)
     for evidence in cause["evidence"]:
         rows.append(f"  {evidence['what']}, its end:")
-        rows += [f"    {paint('blue', '|')} {printable(line)}" for line in evidence["lines"]]
+        rows += [f"    {paint('blue', '|')} {printable(line.expandtabs())}" for line in evidence["lines"]]
     if len(group) > 1:
         others = [each["path"] for each in group[1:]]
         more = f" and {len(others) - MOST_ALIKE} more" if len(others) > MOST_ALIKE else ""

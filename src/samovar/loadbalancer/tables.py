@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy.dialects.mysql import LONGTEXT
 
 from samovar.database import Json, Timestamp, metadata
 from samovar.database.leases import lease_columns
@@ -302,6 +303,15 @@ heard = Table(
     Column("amphora_id", Id, primary_key=True),
     Column("epoch", BigInteger, nullable=False),
     Column("seq", BigInteger, nullable=False),
+)
+
+# HAProxy's configuration as it was last brought to an amphora. Keys are in files of the amphora, not in it.
+configurations = Table(
+    "loadbalancer_amphora_configurations",
+    metadata,
+    Column("amphora_id", Id, ForeignKey("loadbalancer_amphorae.id", ondelete="CASCADE"), primary_key=True),
+    Column("text", Text().with_variant(LONGTEXT(), "mysql", "mariadb"), nullable=False),
+    Column("brought_at", Timestamp, nullable=False),
 )
 
 # What a worker has to do. `generation` is the newest that was asked for; an open operation takes the

@@ -10,6 +10,7 @@ from sqlalchemy import insert, update
 from samovar.cli.lb_text import lb_text
 from samovar.database import new_id, utcnow
 from samovar.loadbalancer import load_tree, operations
+from samovar.loadbalancer.configurations import keep
 from samovar.loadbalancer.health.heartbeats import Heartbeat, ListenerReport, MemberReport, PoolReport
 from samovar.loadbalancer.health.recording import write_report, write_statuses
 from samovar.loadbalancer.health.statuses import operating_statuses
@@ -119,6 +120,18 @@ async def test_administrators_see_where_amphorae_are_and_strangers_see_nothing(u
     assert (await users["other"].refused("GET", path))[0] == 403
     assert (await users["none"].refused("GET", path))[0] == 403
     assert (await member.refused("GET", f"/loadbalancers/{new_id()}/why"))[0] == 404
+
+
+async def test_administrators_may_read_the_configuration(users, member, site, database):
+    text = "defaults\n\tmode http\n"
+    await database.write(lambda c: keep(c, site["amphora"], "older"))
+    await database.write(lambda c: keep(c, site["amphora"], text))
+    await database.write(lambda c: keep(c, new_id(), "of nobody"))
+    path = f"/loadbalancers/{site['lb']['id']}/why?configuration=true"
+    found = await users["admin"].get(path)
+    assert found["configuration"]["texts"] == {site["amphora"]: text}
+    assert "configuration of amphora AMPHORA:\ndefaults\n    mode http\n" in printed(found, site["amphora"])
+    assert (await member.refused("GET", path))[0] == 403
 
 
 async def test_all_well(member, site, database):

@@ -12,6 +12,7 @@ from samovar.database import new_id, utcnow
 from samovar.web import Api, Call, Reply
 
 from .. import operations as work
+from ..configurations import kept
 from ..tables import flavor_profiles, flavors, listeners, load_balancers, pools, zone_profiles, zones
 from ..tree import flavor_data, zone_data
 from . import values
@@ -252,11 +253,18 @@ class LoadBalancers(Objects):
         return {"progress": await self.backend.database.read(lambda connection: progress(connection, row))}
 
     async def why(self, call: Call) -> Any:
-        """What works, what does not and why, what is waited for. Octavia has no such route."""
+        """What works, what does not and why, what is waited for. Octavia has no such route.
+
+        With the query ``configuration=true`` administrators see HAProxy's configurations, too.
+        """
         row = await self.read(call, "get_status")
         sees_amphorae = self.backend.policy.allows(f"{PREFIX}amphora:get_all", call.context)
         read = self.backend.database.read
-        return {"why": await read(lambda connection: explain(connection, row, utcnow(), sees_amphorae))}
+        why = await read(lambda connection: explain(connection, row, utcnow(), sees_amphorae))
+        if call.query.get("configuration", "").lower() == "true":
+            self.backend.enforce(call, "amphora:get_all", call.context.project_id)
+            why["configuration"]["texts"] = await read(lambda connection: kept(connection, row["id"]))
+        return {"why": why}
 
     async def nothing(self, call: Call) -> Any:
         """Another word after the id is taken for a field that is not there, as in Octavia."""

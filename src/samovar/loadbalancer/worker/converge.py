@@ -22,6 +22,7 @@ from samovar.clients import Cloud
 from samovar.config import AmphoraSettings
 from samovar.database import Database
 
+from ..configurations import keep
 from ..datagrams import datagrams
 from ..haproxy import DIRECTORY, Peer, Place, Rendered, blame, difference, render, without
 from ..operations import CONVERGE, Operation
@@ -293,6 +294,7 @@ class Converger:
             rendered = render(tree, place)
             try:
                 await self._push(agent, rendered, materials, running, held)
+                await self._keep(agent.amphora_id, running["text"], rendered.text)
                 passed = await self._pass_on(agent, tree, status)
                 return {**rendered.broken, **blamed, **passed, **self._unread(tree, materials)}
             except AgentRefused as error:
@@ -302,6 +304,10 @@ class Converger:
                 blamed[guilty] = f"HAProxy does not accept it: {_words(str(error))}"
                 tree = without(tree, guilty)
         raise AgentRefused("HAProxy finds fault with too much of this load balancer.")
+
+    async def _keep(self, amphora_id: str, before: str, text: str) -> None:
+        if text != before:
+            await self._database.write(lambda c: keep(c, amphora_id, text))
 
     async def _push(
         self,

@@ -1091,6 +1091,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_runtime_secrets")),
     )
     op.create_table(
+        "loadbalancer_amphora_configurations",
+        sa.Column("amphora_id", sa.String(length=36), nullable=False),
+        sa.Column(
+            "text",
+            sa.Text().with_variant(mysql.LONGTEXT(), "mariadb").with_variant(mysql.LONGTEXT(), "mysql"),
+            nullable=False,
+        ),
+        sa.Column("brought_at", Timestamp(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["amphora_id"],
+            ["loadbalancer_amphorae.id"],
+            name=op.f("fk_loadbalancer_amphora_configurations_amphora_id_loadbalancer_amphorae"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("amphora_id", name=op.f("pk_loadbalancer_amphora_configurations")),
+    )
+    op.create_table(
         "loadbalancer_amphora_reports",
         sa.Column("amphora_id", sa.String(length=36), nullable=False),
         sa.Column("load_balancer_id", sa.String(length=36), nullable=False),
