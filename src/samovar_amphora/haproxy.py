@@ -217,7 +217,7 @@ class Haproxy:
         try:
             write(
                 self.directory / "haproxy.state",
-                tables.states_to_keep(ask(self.socket, "show servers state")),
+                tables.states_to_keep(ask(self.socket, "show servers state"), self.configuration.read_text()),
             )
         except RuntimeFailure:
             (self.directory / "haproxy.state").unlink(missing_ok=True)

@@ -56,21 +56,35 @@ def restore(path: str, sticky: Sticky) -> None:
         return
 
 
-def states_to_keep(text: str) -> str:
+def states_to_keep(text: str, configuration: str) -> str:
     """``show servers state`` as a file that hands on the results of checks only.
 
     Weight and maintenance are what the configuration says: commands that changed them are in it already.
-    A server in maintenance is left out: it counts as stopped, and without checks it would stay so for ever.
+    Left out are servers that the new configuration does not check, and those in maintenance: they count as
+    down, and without checks they would stay so for ever.
     """
+    checked = _checked(configuration)
     lines = []
     for line in text.splitlines():
         fields = line.split(" ")
         if line and not line.startswith("#") and len(fields) > max(STATE_FIELDS.values()):
-            if fields[STATE_FIELDS["admin"]] != "0":
+            if fields[STATE_FIELDS["admin"]] != "0" or (fields[1], fields[3]) not in checked:
                 continue
             fields[STATE_FIELDS["uweight"]] = fields[STATE_FIELDS["iweight"]]
         lines.append(" ".join(fields))
     return "\n".join(lines) + "\n"
+
+
+def _checked(configuration: str) -> set[tuple[str, str]]:
+    """(backend, name) of the servers that are checked."""
+    found, backend = set(), ""
+    for line in configuration.splitlines():
+        words = line.split()
+        if words[:1] == ["backend"]:
+            backend = words[1]
+        elif words[:1] == ["server"] and "check" in words:
+            found.add((backend, words[1]))
+    return found
 
 
 def _servers(path: str) -> list[tuple[str, str, str]]:

@@ -187,6 +187,17 @@ def test_a_member_that_was_off_takes_traffic_after_a_reload(
     assert site.answers() == {"one"}
 
 
+def test_a_member_that_failed_its_checks_takes_traffic_without_them(
+    site: Site, amphora: Amphora, members: tuple[int, int]
+) -> None:
+    failing = member("m1", "127.0.0.1", members[0], monitor_port=free_port())
+    checked = site.text(failing, monitor=monitor("TCP", delay=1, timeout=1, fall=1, rise=1))
+    amphora.configure(checked)
+    until(lambda: site.get()[0] == 503)
+    assert amphora.configure(site.text(failing))[1]["how"] == "reload"
+    assert site.answers() == {"one"}
+
+
 def test_haproxy_that_is_killed_is_back_at_once(
     site: Site, amphora: Amphora, members: tuple[int, int]
 ) -> None:
