@@ -137,7 +137,13 @@ def _connect(address: str, port: int) -> bool:
 
 
 def ask(
-    address: str, port: int, method: str = "GET", path: str = "/", tls: bool = False, timeout: float = 20
+    address: str,
+    port: int,
+    method: str = "GET",
+    path: str = "/",
+    tls: bool = False,
+    timeout: float = 20,
+    headers: dict[str, str] | None = None,
 ):
     """Status and text of one request on a connection of its own; status 0 when there was no answer."""
     connection: http.client.HTTPConnection
@@ -147,7 +153,7 @@ def ask(
     else:
         connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
-        connection.request(method, path)
+        connection.request(method, path, headers=headers or {})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
     except (OSError, http.client.HTTPException) as error:
@@ -190,8 +196,10 @@ def stream(
     result, stop, threads = Stream(), threading.Event(), []
 
     def one(sent: float) -> None:
-        path = f"/{sent}"
-        status, text = _in_namespace(place.namespace(name), lambda: ask(address, port, path=path, **how))
+        path = how.get("path") or f"/{sent}"
+        status, text = _in_namespace(
+            place.namespace(name), lambda: ask(address, port, **{**how, "path": path})
+        )
         result.answers.append((sent, time.monotonic() - sent, status, text))
 
     def pace() -> None:
