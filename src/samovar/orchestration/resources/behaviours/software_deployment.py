@@ -200,6 +200,9 @@ class SoftwareDeployment(Behaviour):
             return None
         if shown["status"] == "IN_PROGRESS":
             said = context.data.get(SIGNAL)
+            if said is None and action == "DELETE" and not await self._can_answer(context):
+                await self._remove(context)  # nobody is there any more to undo anything
+                return None
             if said is None:
                 return Waiting(
                     f'the server {shown["server_id"]} to deploy "{context.name}" and signal', POLL_SECONDS
@@ -311,7 +314,8 @@ class SoftwareDeployment(Behaviour):
         server = await self._server(context)
         if server is not None:
             return bool(server["status"] == "ACTIVE")
-        return await context.metadata_of(str(context.properties["server"])) is not None
+        properties = await context.properties_of(str(context.properties["server"]))
+        return properties is not None and "flavor" not in properties  # a machine that is no server of ours
 
     @staticmethod
     async def _request(context: ResourceContext, method: str, path: str, body: Body | None = None) -> Any:
