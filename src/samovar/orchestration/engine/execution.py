@@ -9,6 +9,7 @@ load ─▶ graph ─▶ Pursuit ─▶ finish: stack state · event · (rollbac
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -96,6 +97,7 @@ class Execution:
         self._run: StackRun | None = None
         self._pursuit: Pursuit[Any] | None = None
         self._superseding: asyncio.Task[None] | None = None
+        self._newer = asyncio.Event()  # another operation of the stack has come
         self._lost_by: BaseException | None = None
         self._bell: EventBell | None = None
 
@@ -137,6 +139,7 @@ class Execution:
 
     def superseded(self) -> None:
         """A newer operation of the stack waits: begin nothing new, and end soon."""
+        self._newer.set()
         if self._pursuit is None or self._superseding is not None:
             return
         self._superseding = asyncio.get_running_loop().create_task(self._give_way())
@@ -151,15 +154,26 @@ class Execution:
             self._superseding = None
             return
         pursuit.stop()
-        newest = await self.parts.database.read(lambda c: get_operation(c, stack.operation_id or ""))
-        if newest is not None and newest.action == "DELETE":
-            run.abort_reason = ABORTED
-            pursuit.cancel()
-            return
         # What waits for a nested stack, or waits long, is taken over by the newer operation where it stands.
-        run.leave_waits_of_others()
-        await asyncio.sleep(GRACE_SECONDS)
+        if not await self._is_deleted():
+            run.leave_waits_of_others()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_SECONDS):
+                while not await self._is_deleted():
+                    self._newer.clear()
+                    await self._newer.wait()
+                run.abort_reason = ABORTED
         pursuit.cancel()
+
+    async def _is_deleted(self) -> bool:
+        """Whether the stack's newest operation is its end: nothing is worth going on with then."""
+
+        def query(connection: Connection) -> bool:
+            stack = get_stack(connection, self.stack_id)
+            newest = get_operation(connection, stack.operation_id or "") if stack is not None else None
+            return newest is not None and newest.action == "DELETE"
+
+        return await self.parts.database.read(query)
 
     def child_finished(self, stack_ids: Sequence[str]) -> None:
         """Nested stacks came to an end: whoever waits for them looks."""
@@ -177,7 +191,7 @@ class Execution:
         """Look for news that no bell told of."""
         if self._run is not None:
             self._run.wake()
-        if self._pursuit is not None and self._superseding is None:
+        if self._pursuit is not None:
             self.superseded()
 
     def _written(self) -> None:
