@@ -50,7 +50,7 @@ if [ $# -eq 0 ]; then
     "$venv/bin/ruff" format --check -q src tests benchmarks scripts
     "$venv/bin/mypy"
     "$venv/bin/lint-imports" --no-cache
-    set -- tests
+    set -- -n 2 --dist loadfile tests  # two at a time: each file's tests stay together
 fi
 [ -x "$clients/bin/openstack" ] || set_clients
 export SAMOVAR_CLIENTS="$clients/bin"

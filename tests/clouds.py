@@ -19,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 NAMESPACES = Path("/run/netns")
+RANGES = {"gw0": (25, 27), "gw1": (28, 30)}  # external addresses of clouds of tests that run side by side
 
 
 @dataclass
@@ -148,7 +149,8 @@ def free_port() -> int:
 def new_cloud(folder: Path) -> RunningCloud:
     """A cloud that is not started yet, with a port and addresses that no other one has."""
     folder.mkdir(parents=True, exist_ok=True)
-    external = f"172.{random.randint(25, 30)}.{random.randint(0, 255)}.0/24"
+    first, last = RANGES.get(os.environ.get("PYTEST_XDIST_WORKER", ""), (25, 30))
+    external = f"172.{random.randint(first, last)}.{random.randint(0, 255)}.0/24"
     environment = {
         "PYTHONPATH": str(ROOT / "src"),
         "XDG_CONFIG_HOME": str(folder / "config"),
