@@ -208,7 +208,8 @@ class Site:
         began = time.monotonic()
         while (found := await self.lb(identity))["provisioning_status"] != "ACTIVE":
             if time.monotonic() - began > seconds or found["provisioning_status"] == "ERROR":
-                raise RuntimeError(f"load balancer {identity} is {found['provisioning_status']}")
+                path = f"/v2.0/lbaas/loadbalancers/{identity}/progress"
+                raise RuntimeError(str(await self.user.get("load-balancer", path)))
             await asyncio.sleep(0.02)
 
     async def delete(self, identity: str) -> None:

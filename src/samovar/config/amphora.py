@@ -74,6 +74,20 @@ class AmphoraSettings:
     vrrp_advert_int: float = option(
         0.1, section="keepalived_vrrp", help="Seconds between two signs of life of the active amphora"
     )
+    enable_anti_affinity: bool = option(
+        False, section="nova", help="Keep the two amphorae of a load balancer on different hosts"
+    )
+    anti_affinity_policy: str = option(
+        "anti-affinity",
+        section="nova",
+        help="The policy of their server group, or soft-anti-affinity; on a single host it is always soft",
+    )
+    delete_drain_seconds: float = option(
+        0.0,
+        section="samovar",
+        name="lb_delete_drain_seconds",
+        help="Seconds that connections may take to end when their load balancer is deleted",
+    )
     heartbeat_ip: str = _health("", "Address of the health manager; empty: the external gateway", "bind_ip")
     heartbeat_port: int = _health(5555, "UDP port of the health manager", "bind_port")
     heartbeat_key: str | None = _health(None, "Secret of heartbeats; empty: made")

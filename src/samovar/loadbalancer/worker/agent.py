@@ -106,6 +106,9 @@ class Agent:
     async def put(self, path: str, body: Any) -> Any:
         return await self._ask("PUT", path, body)
 
+    async def post(self, path: str, body: Any) -> Any:
+        return await self._ask("POST", path, body)
+
     async def _ask(self, method: str, path: str, body: Any) -> Any:
         try:
             status, answer = await self._agents.send(self.amphora_id, self._url + path, method, body, None)

@@ -20,6 +20,7 @@ from samovar.config import AmphoraSettings
 
 from ..authorities import Store, expires_at
 from ..tree import Tree
+from .affinity import Affinity
 from .agent import Agent, Agents
 from .bundle import user_data
 from .rows import Amphora
@@ -70,6 +71,7 @@ class Amphorae:
     ) -> None:
         self._cloud, self._settings = cloud, settings
         self._surroundings, self._store, self._agents = surroundings, store, agents
+        self.affinity = Affinity(cloud, settings)
 
     def agent(self, amphora_id: str, address: str) -> Agent:
         return self._agents.of(amphora_id, address)
@@ -210,8 +212,10 @@ class Amphorae:
         zone = tree.availability_zone.get("compute_zone")
         if zone:
             server["availability_zone"] = zone
+        group = await self.affinity.group(tree)
+        hints = {"os:scheduler_hints": {"group": group}} if group is not None else {}
         made = await self._cloud.request(
-            "compute", "POST", "/servers", json={"server": server}, microversion=MICROVERSION
+            "compute", "POST", "/servers", json={"server": server, **hints}, microversion=MICROVERSION
         )
         return {
             "id": made.body["server"]["id"],

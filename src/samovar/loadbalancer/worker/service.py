@@ -25,6 +25,7 @@ from ..operations import Operation
 from ..tree import Tree, load_tree
 from .agent import AgentRefused, AgentUnreachable
 from .converge import Converger
+from .draining import drain
 from .parts import Parts
 from .rows import GOING, Amphora, amphora, amphorae_of, note, restore
 from .surroundings import Lacking
@@ -234,8 +235,14 @@ class Service:
 
     async def _delete(self, operation: Operation) -> None:
         tree = await self._tree(operation)
-        for row in await self._rows(operation):
+        rows = await self._rows(operation)
+        if tree is not None:
+            told = [row for row in rows if row.status == "ALLOCATED" and row.lb_network_ip]
+            agents = [self._parts.amphorae.agent(row.id, row.lb_network_ip or "") for row in told]
+            await drain(agents, tree, self._settings.delete_drain_seconds)
+        for row in rows:
             await self._converger.remove(row)
+        await self._parts.amphorae.affinity.remove(operation.load_balancer_id)
         if tree is not None:
             await self._remove_vips(tree)
         await self._converger.groups.remove(operation.load_balancer_id)

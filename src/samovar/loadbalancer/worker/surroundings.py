@@ -24,6 +24,8 @@ __all__ = ["Lacking", "Management", "Surroundings"]
 NETWORK, SUBNET, ROUTER = "lb-mgmt-net", "lb-mgmt-subnet", "lb-mgmt-router"
 GROUP, FLAVOR, IMAGE = "lb-mgmt-sec-grp", "samovar-amphora", "host"
 MEMORY_MB = 256
+OF_NETWORK = ("port", "security_group", "security_group_rule", "floatingip")
+OF_COMPUTE = ("instances", "cores", "ram", "server_groups", "server_group_members")
 CAPABILITIES = {"samovar:capabilities": "NET_ADMIN,NET_RAW"}
 
 
@@ -109,6 +111,7 @@ class Surroundings:
             groups = tuple(self.settings.amp_secgroup_list) or (await self._group(),)
             return Management(network["id"], network["subnets"][0], groups, None, self._controllers(None))
         external, gateway = await self.external()
+        await self._lift_quotas()
         network_id = await self._one("networks", {"name": NETWORK})
         subnet_id = await self._one(
             "subnets",
@@ -123,6 +126,15 @@ class Surroundings:
             way = f"/v2.0/routers/{router_id}/add_router_interface"
             await self.cloud.request("network", "PUT", way, json={"subnet_id": subnet_id})
         return Management(network_id, subnet_id, (await self._group(),), external, self._controllers(gateway))
+
+    async def _lift_quotas(self) -> None:
+        """Users' quotas say how many load balancers there may be; the service's own project needs none."""
+        project = await self.cloud.project_id()
+        for service, path, key, names in (
+            ("network", f"/v2.0/quotas/{project}", "quota", OF_NETWORK),
+            ("compute", f"/os-quota-sets/{project}", "quota_set", OF_COMPUTE),
+        ):
+            await self.cloud.request(service, "PUT", path, json={key: dict.fromkeys(names, -1)})
 
     async def external(self) -> tuple[str, str]:
         """The external network and its gateway. Raises Lacking."""
