@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +34,7 @@ from .tables import metadata
 T = TypeVar("T")
 UPGRADE_LOCK = 0x5A40
 READ_ATTEMPTS = 3
+SWITCH_SECONDS = 0.0005
 
 
 class Database:
@@ -52,8 +55,13 @@ class Database:
         self._reader = self._open(write=False)
         self._writer = self._open(write=True)
         readers = max(1, self._settings.max_pool_size)
+        if not self._sqlite:
+            # Threads that wait for a server get the interpreter back soon, however busy the event loop is.
+            sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         self._threads = None if self._sqlite else ThreadPoolExecutor(readers, "database-read")
         self._reading: Connection | None = None
+        self._own, self._own_lock = threading.local(), threading.Lock()
+        self._open_connections: set[Connection] = set()
         self.journal = Journal(self._writer, self._settings.patience)
 
     def _open(self, *, write: bool) -> Engine:
@@ -122,17 +130,45 @@ class Database:
                 self._reading.rollback()
 
     def _read_server(self, query: Callable[[Connection], T]) -> T:
-        """Read; after a lost connection, which all of the pool share, read on a new one."""
+        """Read on this thread's own connection; when it is lost, on a new one."""
         with _named():
             for attempt in range(1, READ_ATTEMPTS + 1):
+                connection = self._thread_connection()
                 try:
-                    with self._reader.connect() as connection:
-                        return query(connection)
+                    return query(connection)
                 except DBAPIError as error:
-                    if attempt == READ_ATTEMPTS or failure(error) is Failure.STATEMENT:
+                    if failure(error) is Failure.STATEMENT:
+                        raise
+                    self._lose(connection)
+                    if attempt == READ_ATTEMPTS:
                         raise
                     time.sleep(0.05 * attempt)
+                finally:
+                    if connection.in_transaction():
+                        connection.rollback()  # SQLAlchemy's own idea of a transaction; nothing is sent
             raise AssertionError("not reached")
+
+    def _thread_connection(self) -> Connection:
+        """The connection that this thread reads on; one that is old is replaced."""
+        kept: tuple[Connection, float] | None = getattr(self._own, "kept", None)
+        if kept is not None and time.monotonic() < kept[1] and not kept[0].closed:
+            return kept[0]
+        if kept is not None:
+            self._lose(kept[0])
+        connection = self._reader.connect()
+        self._own.kept = connection, time.monotonic() + self._settings.connection_recycle_time
+        with self._own_lock:
+            self._open_connections.add(connection)
+        return connection
+
+    def _lose(self, connection: Connection) -> None:
+        self._own.kept = None
+        with self._own_lock:
+            self._open_connections.discard(connection)
+        with contextlib.suppress(Exception):
+            connection.invalidate()
+        with contextlib.suppress(Exception):
+            connection.close()
 
     async def write(self, change: Callable[[Connection], T], *turns: str) -> T:
         """Run `change` in the journal; return its result when it is durable.
@@ -192,6 +228,10 @@ class Database:
             self._reading.close()
         if self._threads is not None:
             self._threads.shutdown()
+        for connection in self._open_connections:
+            with contextlib.suppress(Exception):
+                connection.close()
+        self._open_connections.clear()
         self._reader.dispose()
         self._writer.dispose()
 
