@@ -100,11 +100,11 @@ class Stand:
 
     async def create(
         self, template: Any, name: str = "s", *, rollback: bool = False, files: dict[str, str] | None = None,
-        timeout: float = 60.0, **parameters: Any,
+        timeout: float = 60.0, project_id: str = "p", **parameters: Any,
     ) -> str:  # fmt: skip
         identity = new_id()
         stack = Stack(
-            id=identity, name=name, project_id="p", user_id="u", user_name="user", owner_id=None,
+            id=identity, name=name, project_id=project_id, user_id="u", user_name="user", owner_id=None,
             root_id=identity, parent_resource=None, depth=0, action="CREATE", status="IN_PROGRESS",
             status_reason="", definition_id="", previous_definition_id=None, operation_id=None,
             credentials_id=None, user_project_id=None, description="", tags=[], timeout_mins=None,

@@ -27,6 +27,7 @@ from .vault import Vault
 
 KEPT_OPERATIONS = 50  # of one stack, besides open ones
 OPERATIONS_TOPIC = "orchestration.operations"
+LEFT_TOPIC = "orchestration.left"
 SUPERSEDED_TOPIC = "orchestration.superseded"
 FINISHED_TOPIC = "orchestration.finished"
 SIGNALS_TOPIC = "orchestration.signals"

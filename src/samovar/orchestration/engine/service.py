@@ -13,9 +13,10 @@ import asyncio
 import datetime
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -27,14 +28,15 @@ from samovar.observability import figures
 from . import measuring
 from .execution import Execution
 from .parts import Parts
-from .requests import FINISHED_TOPIC, OPERATIONS_TOPIC, SIGNALS_TOPIC, SUPERSEDED_TOPIC
+from .requests import FINISHED_TOPIC, LEFT_TOPIC, OPERATIONS_TOPIC, SIGNALS_TOPIC, SUPERSEDED_TOPIC
 from .retention import forget_leftovers, purge_deleted
 from .rows import RUNNING, Operation
-from .store import claimable_operations, get_operation, next_operation
+from .store import claimable_operations, get_operation, next_operation, waiting_in_turn
 from .tables import engines, operations
 
 log = logging.getLogger(__name__)
 CLAIM_BATCH = 64
+REMEMBERED_PROJECTS = 10_000
 REPORT_SECONDS = 60
 
 
@@ -62,6 +64,8 @@ class Service:
         self._subscriptions: list[Subscription] = []
         self._finishing: set[asyncio.Task[None]] = set()
         self._draining = False
+        self._served: dict[str, float] = {}  # when a project last got a place here
+        self._left = False  # work was seen for which there was no place here
 
     async def start(self) -> None:
         """Report for duty, listen for the bell, and look for work that is there already."""
@@ -69,6 +73,7 @@ class Service:
         bus = self.parts.bus
         self._subscriptions = [
             bus.listen(OPERATIONS_TOPIC, self._called),
+            bus.listen(LEFT_TOPIC, self._left_by_others),
             bus.listen(SUPERSEDED_TOPIC, self._superseded),
             bus.listen(FINISHED_TOPIC, self._child_finished),
             bus.listen(SIGNALS_TOPIC, self._signalled),
@@ -108,7 +113,17 @@ class Service:
         return len(self._held)
 
     async def _called(self, ids: Sequence[str]) -> None:
-        await self._claim(ids)
+        left = await self._claim(ids)
+        if left:
+            await self.parts.bus.announce(LEFT_TOPIC, *left)
+
+    async def _left_by_others(self, ids: Sequence[str]) -> None:
+        """What an engine had no place for, whoever has one takes."""
+        if self._places() > 0:
+            await self._claim(ids)
+
+    def _places(self) -> int:
+        return self._workers - sum(1 for held in self._held.values() if held.depth == 0)
 
     async def _superseded(self, stack_ids: Sequence[str]) -> None:
         for held in tuple(self._held.values()):
@@ -191,30 +206,51 @@ class Service:
                 lost.append(identity)
         return lost
 
-    async def _claim(self, ids: Sequence[str] | None) -> None:
+    async def _claim(self, ids: Sequence[str] | None) -> list[str]:
+        """Take these operations, or whatever there is; return those for which there was no place."""
+        left: list[str] = []
         if self._draining:
-            return
+            return left
         async with self._claiming:
             now = utcnow()
-            found = await self.parts.database.read(lambda c: claimable_operations(c, now, CLAIM_BATCH, ids))
+            projects: dict[str, str] = {}
+            if ids is None:
+                served = dict(self._served)
+                waiting = await self.parts.database.read(
+                    lambda c: waiting_in_turn(c, now, CLAIM_BATCH, served)
+                )
+                found = [(identity, depth) for identity, depth, _ in waiting]
+                projects = {identity: project for identity, _, project in waiting}
+            else:
+                found = await self.parts.database.read(
+                    lambda c: claimable_operations(c, now, CLAIM_BATCH, ids)
+                )
             # Nested operations are always taken: their parents, who hold a place, wait for them.
-            roots = sum(1 for held in self._held.values() if held.depth == 0)
+            places = self._places()
             wanted = []
             for identity, depth in found:
                 if identity in self._held:
                     continue
                 if depth == 0:
-                    if roots >= self._workers:
+                    if places <= 0:
+                        left.append(identity)
                         continue
-                    roots += 1
+                    places -= 1
                 wanted.append(identity)
+            more = ids is None and len(found) >= CLAIM_BATCH
+            self._left = bool(left) or more or (ids is not None and self._left)
             if not wanted:
-                return
+                return left
             until = asyncio.get_running_loop().time() + self._lease
             claimed = await self.parts.database.write(lambda c: self._claim_all(c, wanted))
             for operation, epoch in claimed:
                 measuring.claimed(operation, swept=ids is None)
                 self._run(operation, epoch, until)
+                if operation.id in projects:
+                    self._served[projects[operation.id]] = asyncio.get_running_loop().time()
+            if len(self._served) > REMEMBERED_PROJECTS:
+                self._served.clear()
+        return left
 
     def _claim_all(self, connection: Connection, wanted: Sequence[str]) -> list[tuple[Operation, int]]:
         """The operations that could be claimed, as they were before, each with its new epoch."""
@@ -251,9 +287,21 @@ class Service:
                 log.error(
                     "operation %s stopped unexpectedly and will be tried again", identity, exc_info=error
                 )
-        work = asyncio.get_running_loop().create_task(self._afterwards(identity, held))
+        self._finish(self._afterwards(identity, held))
+        if self._left and held.depth == 0 and not self._draining:
+            self._left = False  # until the look shows that there is more
+            self._finish(self._take_what_waits())
+
+    def _finish(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        work = asyncio.get_running_loop().create_task(coroutine)
         self._finishing.add(work)
         work.add_done_callback(self._finishing.discard)
+
+    async def _take_what_waits(self) -> None:
+        try:
+            await self._claim(None)
+        except DatabaseUnavailable as error:
+            log.warning("the engine waits for the database: %s", error)
 
     async def _afterwards(self, identity: str, held: _Held) -> None:
         finished = held.execution.finished

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select
 
-from .rows import OPEN, Operation, Resource, Stack
+from .rows import OPEN, RUNNING, Operation, Resource, Stack
 from .tables import operations, resources, stacks
 from .vault import Vault
 
@@ -45,6 +45,30 @@ _claimable = (
     )
     .order_by(operations.c.depth.desc(), operations.c.created_at)
     .limit(bindparam("most"))
+)
+# In turn: a project's first waiting operation comes before another's second, and what already runs of a
+# project counts as if it stood before.
+_running = operations.alias("running")
+_running_stacks = stacks.alias("running_stacks")
+_busy = (
+    select(_running_stacks.c.project_id, func.count().label("runs"))
+    .select_from(_running.join(_running_stacks, _running_stacks.c.id == _running.c.stack_id))
+    .where(
+        _running.c.status == RUNNING, _running.c.depth == 0, _running.c.lease_expires_at > bindparam("now")
+    )
+    .group_by(_running_stacks.c.project_id)
+    .subquery("busy")
+)
+_place = func.row_number().over(
+    partition_by=(stacks.c.project_id, operations.c.depth),
+    order_by=(operations.c.created_at, operations.c.id),
+)
+_claimable_in_turn = (
+    _claimable.add_columns(stacks.c.project_id, (_place + func.coalesce(_busy.c.runs, 0)).label("turn"))
+    .join(stacks, stacks.c.id == operations.c.stack_id)
+    .join(_busy, _busy.c.project_id == stacks.c.project_id, isouter=True)
+    .order_by(None)
+    .order_by(operations.c.depth.desc(), _place + func.coalesce(_busy.c.runs, 0), operations.c.created_at)
 )
 _claimable_of = _claimable.where(operations.c.id.in_(bindparam("only", expanding=True)))
 
@@ -136,6 +160,19 @@ def claimable_operations(
     if only is not None:
         query, given["only"] = _claimable_of, list(only)
     return [(identity, depth) for identity, depth in connection.execute(query, given)]
+
+
+def waiting_in_turn(
+    connection: Connection, now: datetime.datetime, limit: int, served: Mapping[str, float]
+) -> list[tuple[str, int, str]]:
+    """The same, and each one's project: nested ones first, then each project in turn.
+
+    Of projects whose turn it is alike, the one that was `served` longest ago comes first.
+    """
+    rows = connection.execute(_claimable_in_turn, {"now": now, "most": limit}).all()
+    # Rows that are alike stay as they come: the oldest first.
+    rows = sorted(rows, key=lambda row: (-row.depth, row.turn, served.get(row.project_id, 0.0)))
+    return [(row.id, row.depth, row.project_id) for row in rows]
 
 
 def next_operation(connection: Connection, stack_id: str) -> str | None:
