@@ -191,7 +191,7 @@ def measure(kind: str, counts: list[int], stacks: int, size: int) -> None:
             first = first or rate
             costs = {name: (after[name] - before[name]) * 1000 / made for name in after}
             print(
-                f"{kind:<11} {count} engine(s): {rate:5.0f} resources/s ({rate / first:4.2f} of one engine's), "
+                f"{kind:<11} {count} engine(s): {rate:5.0f} resources/s ({rate / first:4.2f} of one), "
                 f"CPU ms per resource: {', '.join(f'{name} {cost:.2f}' for name, cost in costs.items())}, "
                 f"together {sum(costs.values()):.2f}",
                 flush=True,
