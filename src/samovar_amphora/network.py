@@ -210,5 +210,15 @@ def _ip(*words: str, given: str | None = None) -> str:
     said = [line for line in ran.stderr.splitlines() if line.strip()]
     bad = [line for line in said if "File exists" not in line and not line.startswith("Command failed")]
     if ran.returncode and (bad or not said):
-        raise NetworkFailure(f"ip {' '.join(words)}: {bad[0] if bad else ran.returncode}")
+        raise NetworkFailure(f"ip {' '.join(words)}: {bad[0] if bad else ran.returncode}{_advice(bad)}")
     return ran.stdout
+
+
+def _advice(said: list[str]) -> str:
+    """What to do about a refusal that is about rights."""
+    if not said or "not permitted" not in said[0]:
+        return ""
+    return (
+        ". The amphora may not set up its own network: where compute flavors decide on that, its flavor needs"
+        " the extra spec samovar:capabilities=NET_ADMIN."
+    )

@@ -386,8 +386,15 @@ def _policy(row: RowMapping, inside: Iterable[RowMapping]) -> Policy:
     )
 
 
+def ends_tls(listener: Mapping[str, Any]) -> bool:
+    """Whether TLS ends at the listener: always or, for figures, where it has a certificate."""
+    if listener["protocol"] == "PROMETHEUS":
+        return bool(listener["default_tls_container_ref"] or listener["sni_container_refs"])
+    return bool(listener["protocol"] == "TERMINATED_HTTPS")
+
+
 def _listener(row: RowMapping, policies: Iterable[Policy]) -> Listener:
-    terminates = row["protocol"] == "TERMINATED_HTTPS"
+    terminates = ends_tls(row)
     return Listener(
         id=row["id"],
         name=row["name"],

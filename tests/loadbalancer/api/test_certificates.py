@@ -150,3 +150,20 @@ async def test_a_pool_that_speaks_tls(member, keys, lb, worker):
     )
     await worker.work()
     assert worker.trees[-1].pools[0].tls.ca == ca
+
+
+async def test_figures_may_be_behind_tls(member, lb, keys, worker):
+    """A PROMETHEUS listener with a certificate ends TLS, and may ask clients for theirs."""
+    path, wanted = (
+        "/listeners",
+        {"loadbalancer_id": lb["id"], "protocol": "PROMETHEUS", "protocol_port": 9443},
+    )
+    authority = await store(keys, LEAF.public_bytes(PEM).decode())
+    asking = {"client_authentication": "MANDATORY", "client_ca_tls_container_ref": authority}
+    status, words = await member.refused("POST", path, {"listener": {**wanted, **asking}})
+    assert status == 400 and "without one" in words
+    made = await member.create("listeners", **wanted, **asking, default_tls_container_ref=await bundle(keys))
+    assert made["tls_versions"] == ["TLSv1.2", "TLSv1.3"]
+    await worker.work()
+    (listener,) = worker.trees[-1].listeners
+    assert listener.tls is not None and listener.tls.client_authentication == "MANDATORY"

@@ -113,7 +113,7 @@ def test_a_listener_that_ends_tls(place: Place, judge: Judge) -> None:
     assert "verify required" in bind and "ciphers ECDHE-RSA-AES128-GCM-SHA256 " in bind
     assert "ciphersuites TLS_AES_128_GCM_SHA256" in bind and "no-tlsv11" in bind and "no-tlsv12" not in bind
     assert "alpn h2,http/1.1" in bind
-    assert "Strict-Transport-Security 'max-age=100; preload'" in rendered.text
+    assert "Strict-Transport-Security 'max-age=100; preload;'" in rendered.text
     assert "X-Forwarded-Proto https" in rendered.text and "X-Forwarded-Port" not in rendered.text
     assert [line.rsplit("/", 1)[1] for line in rendered.files[f"{secure.id}.list"].split()] == [
         "ref-default.pem",
@@ -189,3 +189,10 @@ def test_udp_is_left_to_others(place: Place, judge: Judge) -> None:
     rendered = render(tree(listener(protocol="UDP"), listener("other", 81)), place)
     assert judge(rendered) == "" and rendered.broken == {}
     assert rendered.frontends == (identity("other"),) and identity("listener") not in rendered.text
+
+
+def test_clients_that_show_a_certificate_show_a_good_one(place: Place, judge: Judge) -> None:
+    asked = tls(client_authentication="OPTIONAL", client_ca="ref-ca")
+    rendered = render(tree(listener(protocol="PROMETHEUS", port=9443, tls=asked)), place)
+    assert judge(rendered) == ""
+    assert "verify optional" in rendered.text and "ignore-err" not in rendered.text

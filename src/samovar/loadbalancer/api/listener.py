@@ -10,6 +10,7 @@ from typing import Any
 from samovar.config import LoadBalancerSettings
 
 from ..tables import listeners
+from ..tree import ends_tls
 from . import l7policies as policy_list
 from . import pools as pool_list
 from . import values
@@ -127,7 +128,7 @@ def transport(protocol: str) -> str:
 
 def secure_listener(change: Change, listener: Values) -> None:
     """Fill in the defaults of TLS, where the listener ends it. Raises 400."""
-    settings, ends = change.settings, listener["protocol"] == ENDS_TLS
+    settings, ends = change.settings, ends_tls(listener)
     defaults: dict[str, tuple[Any, Any]] = {
         "tls_ciphers": (settings.default_listener_ciphers, None),
         "tls_versions": (list(settings.default_listener_tls_versions), []),
@@ -143,14 +144,18 @@ def secure_listener(change: Change, listener: Values) -> None:
 def check_listener(change: Change, lb: Row, listener: Row) -> None:
     """Raise 400 or 404 unless all that the listener says goes together."""
     protocol = listener["protocol"]
-    if protocol != ENDS_TLS:
+    if not ends_tls(listener):
         given = [name for name in OF_TLS if listener[name]]
         if listener["client_authentication"] != "NONE":
             given.append("client_authentication")
         if listener["hsts_max_age"] is not None and "hsts_max_age" not in given:
             given.append("hsts_max_age")
         if given:
-            raise bad(f"Only TERMINATED_HTTPS listeners have {', '.join(given)}; this one is {protocol}.")
+            bare = " without one" if protocol == "PROMETHEUS" else ""
+            raise bad(
+                "Only TERMINATED_HTTPS listeners, and PROMETHEUS ones with a certificate, have "
+                f"{', '.join(given)}; this one is {protocol}{bare}."
+            )
     _check_headers(protocol, listener["insert_headers"])
     if listener["client_authentication"] != "NONE" and not listener["client_ca_tls_container_ref"]:
         raise bad("The client_authentication needs a client_ca_tls_container_ref.")

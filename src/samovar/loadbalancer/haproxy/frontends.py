@@ -56,6 +56,7 @@ def frontend(
     if listener.protocol == "PROMETHEUS":
         return [
             *lines,
+            "http-request return status 200 content-type text/plain string /metrics if { path / }",
             "http-request deny deny_status 404 unless { path /metrics }",
             "default_backend prometheus",
         ]
@@ -102,7 +103,7 @@ def _transport_security(listener: Listener) -> list[str]:
     tls = listener.tls
     if tls is None or tls.hsts_max_age is None:
         return []
-    value = f"max-age={number(tls.hsts_max_age)}"
-    value += "; includeSubDomains" if tls.hsts_include_subdomains else ""
-    value += "; preload" if tls.hsts_preload else ""
+    value = f"max-age={number(tls.hsts_max_age)};"
+    value += " includeSubDomains;" if tls.hsts_include_subdomains else ""
+    value += " preload;" if tls.hsts_preload else ""
     return [f"http-response set-header Strict-Transport-Security '{value}'"]

@@ -41,8 +41,6 @@ def bind_words(listener: Listener, tls: ListenerTls, place: Place) -> list[str]:
         if not tls.client_ca:
             raise Refused("Authenticating clients needs the certificate of their authority.")
         words += ["ca-file", _path(tls.client_ca, place), "verify", verify]
-        # Optional means: whoever shows no certificate, or one that does not verify, is let in and marked.
-        words += ["ca-ignore-err", "all", "crt-ignore-err", "all"] if verify == "optional" else []
         words += ["crl-file", _path(tls.client_crl, place)] if tls.client_crl else []
     return [*words, *_cipher_words(tls.ciphers), *_versions(tls.versions), *_alpn(tls.alpn)]
 
