@@ -386,7 +386,7 @@ def _policy(row: RowMapping, inside: Iterable[RowMapping]) -> Policy:
     )
 
 
-def ends_tls(listener: Mapping[str, Any]) -> bool:
+def ends_tls(listener: RowMapping | Mapping[str, Any]) -> bool:
     """Whether TLS ends at the listener: always or, for figures, where it has a certificate."""
     if listener["protocol"] == "PROMETHEUS":
         return bool(listener["default_tls_container_ref"] or listener["sni_container_refs"])
