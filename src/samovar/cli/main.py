@@ -137,6 +137,13 @@ def parser() -> argparse.ArgumentParser:
     _balancing(commands, shared)
     _configuring(command)
 
+    image = command(
+        "amphora-image", "build the image of amphorae from what this machine has, and register it"
+    )
+    image.add_argument("--output", type=Path, metavar="FILE", help="also write it here (tar.gz)")
+    image.add_argument("--name", default="amphora", help="name of the image (default: %(default)s)")
+    image.add_argument("--tag", default="amphora", help="its tag (default: %(default)s)")
+
     certificates = command("certs", "the certificates between load balancing's controllers and amphorae")
     certificates.add_argument("action", choices=["create", "show", "rotate"])
     certificates.add_argument("--output", type=Path, metavar="DIR", help="create: put them here")

@@ -24,6 +24,7 @@ __all__ = ["Lacking", "Management", "Surroundings"]
 NETWORK, SUBNET, ROUTER = "lb-mgmt-net", "lb-mgmt-subnet", "lb-mgmt-router"
 GROUP, FLAVOR, IMAGE = "lb-mgmt-sec-grp", "samovar-amphora", "host"
 MEMORY_MB = 256
+OWN_TAG = "amphora"
 OF_NETWORK = ("port", "security_group", "security_group_rule", "floatingip")
 OF_COMPUTE = ("instances", "cores", "ram", "server_groups", "server_group_members")
 CAPABILITIES = {"samovar:capabilities": "NET_ADMIN,NET_RAW"}
@@ -60,16 +61,24 @@ class Surroundings:
     async def image(self, tag: str = "") -> str:
         """The id of the newest image of amphorae."""
         tag = tag or self.settings.amp_image_tag
-        query: dict[str, str] = {"sort": "created_at:desc", "status": "active"}
-        query |= {"tag": tag} if tag else {"name": IMAGE}
-        query |= {"owner": self.settings.amp_image_owner_id} if self.settings.amp_image_owner_id else {}
-        found = (await self.cloud.get("image", "/v2/images", query=query))["images"]
+        owner = self.settings.amp_image_owner_id
+        if tag:
+            found = await self._images({"tag": tag} | ({"owner": owner} if owner else {}))
+        else:  # the service's own, of 'samovar amphora-image'; else the machine's programs as they are
+            own = {"tag": OWN_TAG, "owner": owner or await self.cloud.project_id()}
+            found = await self._images(own) or await self._images({"name": IMAGE})
         if not found:
             what = f"with the tag {tag}" if tag else f"named {IMAGE}"
             raise Lacking(
-                f"There is no image {what} for amphorae; [controller_worker] amp_image_tag names one."
+                f"There is no image {what} for amphorae; [controller_worker] amp_image_tag names one, and "
+                "'samovar amphora-image' makes one."
             )
         return str(found[0]["id"])
+
+    async def _images(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        wanted = {"sort": "created_at:desc", "status": "active", **query}
+        found: list[dict[str, Any]] = (await self.cloud.get("image", "/v2/images", query=wanted))["images"]
+        return found
 
     async def flavor(self) -> str:
         """The id of the flavor of amphorae."""
