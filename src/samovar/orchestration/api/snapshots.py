@@ -63,7 +63,7 @@ class Snapshots:
                 )
             return take_snapshot(connection, stack.id, name, request)
 
-        identity, operation = await self.database.write(change)
+        identity, operation = await self.database.write(change, f"snapshots of {stack.id}")
         await self.stacks.ring(stack.id, operation)
         snapshot, definition = await self._load(stack, identity)
         return shown(snapshot, definition)

@@ -18,7 +18,7 @@ from .definitions import load_definition
 from .requests import ActionNotAllowed, Request, act_on_stack
 from .rows import IN_PROGRESS, Resource, Stack
 from .snapshots import NOTES, resource_data
-from .store import current_rows, get_stack, list_resources
+from .store import current_rows, get_stack, list_resources, lock_stack
 from .vault import Vault
 
 SECRETS = "secret_data"
@@ -63,6 +63,7 @@ def abandon(
     connection: Connection, vault: Vault, stack: Stack, request: Request
 ) -> tuple[dict[str, Any], str | None]:
     """Write the end of a stack whose objects stay; its data, and the operation. Raises ActionNotAllowed."""
+    stack = lock_stack(connection, stack.id) or stack
     if stack.status == IN_PROGRESS:
         raise ActionNotAllowed(
             f"Stack {stack.name} already has an action ({stack.action}) in progress.", "ActionInProgress"

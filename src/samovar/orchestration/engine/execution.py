@@ -322,7 +322,7 @@ class Execution:
         def cancel(connection: Connection) -> None:
             begun.clear()
             for row in rows:
-                child = get_stack(connection, row.physical_id or "") if row.status == IN_PROGRESS else None
+                child = lock_stack(connection, row.physical_id or "") if row.status == IN_PROGRESS else None
                 if child is None or child.owner_id != self.stack_id or child.deleted_at is not None:
                     continue
                 if child.state in (("CREATE", IN_PROGRESS), ("UPDATE", IN_PROGRESS)):

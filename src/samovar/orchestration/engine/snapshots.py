@@ -21,7 +21,7 @@ from .definitions import Definition, drop_unused_definitions, load_definition
 from .events import cut, stack_completed
 from .requests import ActionNotAllowed, Request, StackGone, act_on_stack, add_operation, update_stack
 from .rows import COMPLETE, FAILED, IN_PROGRESS, Resource, Stack
-from .store import get_stack
+from .store import lock_stack
 from .tables import snapshots, stacks
 from .vault import Vault
 
@@ -129,7 +129,7 @@ def take_snapshot(
     identity = identity or new_id()
     if connection.execute(select(snapshots.c.id).where(snapshots.c.id == identity)).first():
         return identity, None
-    stack = get_stack(connection, stack_id)
+    stack = lock_stack(connection, stack_id)
     if stack is None or stack.deleted_at is not None:
         raise StackGone(stack_id)
     if stack.status == IN_PROGRESS:
