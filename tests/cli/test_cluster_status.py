@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 
@@ -16,7 +17,7 @@ from clouds import ROOT, free_port
 
 class Cluster:
     def __init__(self, folder):
-        self.folder, self.processes = folder, []
+        self.folder, self.processes, self.metrics = folder, [], free_port()
         self.environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
 
     def start(self, name, *services):
@@ -26,7 +27,7 @@ class Cluster:
         config = state / "samovar.conf"
         config.write_text(
             f"[database]\nconnection = sqlite:///{self.folder}/shared.db\n"
-            f"[samovar]\nbind_host = 127.0.0.1\ndrain_seconds = 0.2\n"
+            f"[samovar]\nbind_host = 127.0.0.1\ndrain_seconds = 0.2\nmetrics_port = {self.metrics}\n"
             f"[identity]\nbind_port = {free_port()}\n[heat_api]\nbind_port = {free_port()}\n"
             f"[DEFAULT]\nauth_encryption_key = {'k' * 32}\nlog_file = {state}/log\nuse_json = true\n"
         )
@@ -73,7 +74,12 @@ def test_what_an_operator_sees_of_a_cluster(cluster):
     assert found["versions"] == ["0.1.0"] and found["revision"] == found["newest_revision"]
     rows = {process["pid"]: process for process in found["processes"]}
     assert rows[engine.pid]["services"] == ["engine"]
-    assert set(rows[api.pid]["places"]) == {"identity", "orchestration-api"}
+    assert set(rows[api.pid]["places"]) == {"identity", "orchestration-api", "metrics"}
+    place = rows[engine.pid]["places"]["metrics"]
+    assert place != rows[api.pid]["places"]["metrics"], "each process has a port of its own"
+    with urllib.request.urlopen(f"http://{place}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    assert 'samovar_info{services="engine"' in text and "samovar_journal_commit_seconds_bucket" in text
 
     database = sqlite3.connect(cluster.folder / "shared.db", isolation_level=None)
     database.execute(

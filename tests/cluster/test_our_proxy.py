@@ -126,7 +126,8 @@ def test_what_an_operator_sees(behind):
     assert names.count("cloudformation-api") == 2 and "identity" in names
     assert found["versions"] and found["revision"] == found["newest_revision"]
     status, text = behind.machines.inside("client", lambda: ask(ADDRESSES["c"], 8004, path="/metrics"))
-    assert status == 200 and 'samovar_requests_total{api="orchestration"' in text
+    assert status == 200 and 'samovar_info{services="orchestration-api"' in text
+    assert 'samovar_requests_total{api="samovar",method="GET",route="/readyz",status="200"}' in text
     assert behind.machines.inside("client", lambda: ask("10.0.0.1", 8004, path="/metrics"))[0] == 403
     engines = behind.openstack("orchestration", "service", "list", user="admin")
     assert sum("up" in engine.values() for engine in engines) >= 4

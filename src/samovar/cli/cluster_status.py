@@ -78,12 +78,13 @@ def _process(process: dict[str, Any]) -> tuple[str, ...]:
     figures = process["figures"]
     places = process["places"]
     services = [f"{name} {places[name]}" if name in places else name for name in process["services"]]
+    figures_at = f" (figures at {places['metrics']})" if "metrics" in places else ""
     memory = figures.get("memory_bytes", 0) / 1_048_576
     return (
         process["host"],
         str(process["pid"]),
         process["state"],
-        ", ".join(services) if len(services) < 8 else f"all {len(services)}",
+        (", ".join(services) if len(services) < 8 else f"all {len(services)}") + figures_at,
         process["version"],
         _duration(process["up_seconds"]),
         f"{process['silent_seconds']:.0f} s ago",

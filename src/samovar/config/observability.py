@@ -16,6 +16,12 @@ class ObservabilitySettings:
     default_log_levels: list[str] = option(
         [], section="DEFAULT", help="Levels of single loggers: samovar.web=DEBUG, sqlalchemy=WARNING"
     )
+    metrics_port: int = option(
+        0,
+        section="samovar",
+        help="Port at which each process tells its figures (/metrics) and health, even one without an API; "
+        "of several processes on a machine each takes the next free one; 0: none",
+    )
     trace_exporter: str = option(
         "none", section="samovar", help="Where traces go: none, otlp (HTTP), or console (stderr)"
     )

@@ -14,6 +14,7 @@ from prometheus_client import (
     Histogram,
     Info,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 
@@ -22,6 +23,7 @@ REGISTRY = CollectorRegistry()
 QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 LONG = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
 
+disable_created_metrics()  # type: ignore[no-untyped-call]  # when a series began: of no use, and many
 ProcessCollector(registry=REGISTRY)
 
 PROGRAM = Info("samovar", "The program and its services", registry=REGISTRY)

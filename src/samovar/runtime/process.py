@@ -35,6 +35,8 @@ from .supervisor import sign_of_life, tell
 
 log = logging.getLogger(__name__)
 DRAIN_SECONDS = 10
+METRICS_PORTS = 32
+"""Ports from [samovar] metrics_port on that the processes of a machine may take."""
 
 
 def serve(
@@ -62,6 +64,7 @@ def serve(
         raise StartError(str(error)) from error
     figures.PROGRAM.info({"version": __version__, "services": services})
     listening, origin = _listen(settings, wanted, shared)
+    watched = _watched(settings)
     if wanted & ON_THE_HOST:
         from samovar.cloud.host import HostError, launch
 
@@ -72,7 +75,7 @@ def serve(
     if os.geteuid() == 0:
         for lacking in confine(_written(settings)):
             log.warning("%s", lacking)
-    uvloop.run(_serve(settings, wanted, listening, origin, ready, agent_socket, health_socket))
+    uvloop.run(_serve(settings, wanted, listening, watched, origin, ready, agent_socket, health_socket))
     end_tracing()
 
 
@@ -80,6 +83,7 @@ async def _serve(
     settings: Settings,
     wanted: set[str],
     listening: list[socket.socket],
+    watched: socket.socket | None,
     origin: str,
     ready: Callable[[str], None],
     agent_socket: Path,
@@ -104,8 +108,13 @@ async def _serve(
     if listening:
         servers.append(_Server(_config(services.application)))
         serving.append(asyncio.create_task(servers[-1].serve(sockets=listening)))
+    if watched is not None:
+        servers.append(_Server(_config(services.front)))
+        serving.append(asyncio.create_task(servers[-1].serve(sockets=[watched])))
     background = asyncio.create_task(sign_of_life())
     places = {name: f"{host}:{port}" for name, (host, port) in services.addresses.own_places().items()}
+    if watched is not None:
+        places["metrics"] = "{}:{}".format(*watched.getsockname()[:2])
     presence = Presence(database, sorted(wanted), places or ({"all": origin} if origin else {}))
     try:
         await services.start()
@@ -192,6 +201,17 @@ def _listen(settings: Settings, wanted: set[str], shared: bool) -> tuple[list[so
         taken[port] = name
         listening.append(_bind(host, port, f"choose another address or port in [{section}]"))
     return listening, origin
+
+
+def _watched(settings: Settings) -> socket.socket | None:
+    """Where this process's figures are asked for: the first free port from [samovar] metrics_port on."""
+    first = settings.observability.metrics_port
+    if not first:
+        return None
+    for port in range(first, first + METRICS_PORTS - 1):
+        with contextlib.suppress(StartError):
+            return _bind(settings.api.bind_host, port, "")
+    return _bind(settings.api.bind_host, first + METRICS_PORTS - 1, "choose another [samovar] metrics_port")
 
 
 def _bind(host: str, port: int, advice: str) -> socket.socket:
