@@ -8,19 +8,22 @@ from dataclasses import replace
 
 from samovar.orchestration.resources.schema import ResourceType
 
-# Option → the property, and the values it may have.
-CHOICES: Mapping[str, tuple[str, frozenset[str]]] = {
+# Option → the property, the default that types declare, and what else it may be.
+CHOICES: Mapping[str, tuple[str, str, frozenset[str]]] = {
     "default_deployment_signal_transport": (
         "signal_transport",
-        frozenset({"CFN_SIGNAL", "TEMP_URL_SIGNAL", "HEAT_SIGNAL", "ZAQAR_SIGNAL"}),
+        "CFN_SIGNAL",
+        frozenset({"TEMP_URL_SIGNAL", "HEAT_SIGNAL", "ZAQAR_SIGNAL"}),
     ),
     "default_software_config_transport": (
         "software_config_transport",
-        frozenset({"POLL_SERVER_CFN", "POLL_SERVER_HEAT", "POLL_TEMP_URL", "ZAQAR_MESSAGE"}),
+        "POLL_SERVER_CFN",
+        frozenset({"POLL_SERVER_HEAT", "POLL_TEMP_URL", "ZAQAR_MESSAGE"}),
     ),
     "default_user_data_format": (
         "user_data_format",
-        frozenset({"HEAT_CFNTOOLS", "RAW", "SOFTWARE_CONFIG"}),
+        "HEAT_CFNTOOLS",
+        frozenset({"RAW", "SOFTWARE_CONFIG"}),
     ),
 }
 # A handle's transport has a default of its own.
@@ -32,10 +35,11 @@ def choose_defaults(chosen: Mapping[str, str]) -> bool:
     """Take the operator's choice, by option; whether it is another one than before. Raises ValueError."""
     wanted: dict[str, str] = {}
     for option, value in chosen.items():
-        name, allowed = CHOICES[option]
-        if value not in allowed:
-            raise ValueError(f'{option} is "{value}"; it can be {", ".join(sorted(allowed))}.')
-        wanted[name] = value
+        name, declared, others = CHOICES[option]
+        if value != declared and value not in others:
+            raise ValueError(f'{option} is "{value}"; it can be {", ".join(sorted({declared, *others}))}.')
+        if value != declared:
+            wanted[name] = value
     changed = wanted != _chosen
     _chosen.clear()
     _chosen.update(wanted)
