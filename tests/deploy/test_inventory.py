@@ -70,7 +70,7 @@ def test_every_choice_gives_a_file_that_haproxy_takes(inventory_file, tmp_path, 
             check(text, tmp_path)
             assert (f"balance {balance}" in text, "option tcpka" in text) == (True, tcpka)
             assert ("option httpchk\n" in text) == (check_kind == "http")
-            assert ("inter 2s fastinter 200ms downinter 1s rise 2 fall 5" in text) == (check_kind != "none")
+            assert ("inter 2s fastinter 50ms downinter 1s rise 2 fall 5" in text) == (check_kind != "none")
 
 
 def test_the_galera_section_is_the_documents_with_a_check_that_works(inventory_file, tmp_path):
