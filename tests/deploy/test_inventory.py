@@ -137,3 +137,15 @@ def test_the_shipped_inventory_is_one(tmp_path):
         document = yaml.safe_load(file.read_text())
         assert len(inventory.nodes) == len(document["nodes"])
         write_all(inventory, tmp_path / file.stem)
+
+
+def test_the_guides_inventory_is_one(tmp_path):
+    from clouds import ROOT
+
+    text = (ROOT / "docs" / "operating.md").read_text().partition("```yaml\n")[2].partition("```")[0]
+    (tmp_path / "cluster.yaml").write_text(text)
+    inventory = read_inventory(tmp_path / "cluster.yaml")
+    write_all(inventory, tmp_path / "out")
+    check(
+        (tmp_path / "out" / "controller2" / "haproxy.cfg").read_text().replace("user haproxy", ""), tmp_path
+    )
