@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent / "src")]
+sys.path[:1] = [str(HERE.parent), str(HERE.parent.parent / "src")]
 os.environ["PATH"] += ":/usr/sbin"
 
 from cluster.cluster import Cluster, cluster  # noqa: E402

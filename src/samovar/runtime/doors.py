@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from samovar.clients import CloudUnreachable, Transport
 
-HEALTH = ("/livez", "/readyz", "/healthcheck")
+HEALTH = ("/livez", "/readyz", "/healthcheck", "/metrics")
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "content-length"}
 TIMEOUT = 60.0
 
