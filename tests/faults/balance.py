@@ -239,6 +239,10 @@ class Life:
         wanted = "gone" if self.wanted is None else f"{last}_COMPLETE"
         if state != wanted:
             why = stack["stack_status_reason"] if stack is not None else ""
+            if stack is not None:
+                print(
+                    f"{self.name}: {json.dumps(await self.cloud.get(f'{self.url}/why'))[:3000]}", flush=True
+                )
             self.sheet.lost.append(f"{last} of {self.name}: {state} {why}")
             return
         self.sheet.done += 1

@@ -382,10 +382,13 @@ async def _start(service: Service) -> None:
 def prepare() -> Store:
     """Once per program: the clock, the ids, the store, and the type of the things."""
     from samovar.orchestration.resources import registry
+    from samovar.orchestration.resources.types import heat_value
 
     take_over_time(lambda: _random)
-    family: Any = registry._family("heat_value")
-    family[THING] = dataclasses.replace(family[THING], service="nova")
+    heat_value.TYPES = tuple(
+        dataclasses.replace(each, service="nova") if each.name == THING else each for each in heat_value.TYPES
+    )  # type: ignore[assignment]
+    registry._family.cache_clear()
     return Store()
 
 

@@ -39,6 +39,7 @@ from .steps import Steps
 from .wanted import Wanted, evaluate, fingerprint_of, stored_resource, validate
 
 Work = Coroutine[Any, Any, None]
+ROWS_AT_ONCE = 500
 
 
 class Node(NamedTuple):
@@ -83,7 +84,7 @@ class Converge:
         self._choose()
 
     def graph(self) -> Graph[Node]:
-        """Everything there is to do. Rows for what is new are written down on the way."""
+        """Everything there is to do."""
         graph: Graph[Node] = Graph()
         names: Mapping[str, set[str]] = {} if self.removing else self.run.requirements
         existing = list(self.run.rows.values())
@@ -100,10 +101,17 @@ class Converge:
             graph.add(clean_node(row.id), before)
         for key in self.removal.keys() if self.removal is not None else ():
             graph.add(snapshot_node(key))
-        for name in names:
+        return graph
+
+    async def write_rows(self) -> None:
+        """Write down a row for all that is new, a slice at a time: others get their turn in between."""
+        made = 0
+        for name in () if self.removing else self.run.requirements:
             if name not in self.run.current:
                 self._new_row(name, str(self.run.scope.enabled[name].resolved_type(self.run.scope)))
-        return graph
+                made += 1
+                if made % ROWS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
     def begin(self, node: Node) -> Work | None:
         """Start a node's work; None when there is nothing to wait for."""

@@ -287,7 +287,7 @@ class Execution:
         try:
             if action in CONVERGING or action in TEMPLATE_CHECKED:
                 await asyncio.to_thread(run.read)
-            self._pursuit = pursuit = self._prepare(run, action, kept)
+            self._pursuit = pursuit = await self._prepare(run, action, kept)
         except (TemplateError, CycleError) as error:
             return resource_failed(action, str(error))
 
@@ -349,7 +349,7 @@ class Execution:
         wanted = identity is not None or self.operation.action == "DELETE"
         return await parts.database.read(query) if wanted else []
 
-    def _prepare(self, run: StackRun, action: str, kept: list[Snapshot]) -> Pursuit[Any]:
+    async def _prepare(self, run: StackRun, action: str, kept: list[Snapshot]) -> Pursuit[Any]:
         if action == "DELETE_SNAPSHOT":
             removal = SnapshotRemoval(run, kept)
             return Pursuit(removal.graph(), removal.begin, keep_going=True)
@@ -365,6 +365,7 @@ class Execution:
             if kept and not removing:
                 run.kept = kept[0].kept
             graph = converge.graph()
+            await converge.write_rows()
             try:
                 return Pursuit(graph, converge.begin)
             except CycleError:
