@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import asyncio
 import subprocess
 import sys
 import threading
@@ -7,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from samovar.config import ObservabilitySettings, OptionsError
-from samovar.observability import begin_tracing, end_tracing, span
+from samovar.observability import begin_tracing, end_tracing, span, traced
 
 OPERATION = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
@@ -36,17 +37,14 @@ def collector():
     thread.join()
 
 
-def test_an_operations_id_is_its_traces_id(collector):
+async def test_an_operations_id_is_its_traces_id(collector):
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
     url, received = collector
     begin_tracing(ObservabilitySettings(trace_exporter="otlp", trace_endpoint=url), "engine", "1")
     try:
-        with (
-            span("CREATE stack", operation_id=OPERATION, stack_id="s"),
-            span("create server", resource="web"),
-        ):
-            pass
+        with span("CREATE stack", operation_id=OPERATION, stack_id="s"):
+            await asyncio.create_task(traced(asyncio.sleep(0), ("apply", "web")))
         with span("GET /stacks", api="orchestration"):
             pass
     finally:
@@ -57,8 +55,8 @@ def test_an_operations_id_is_its_traces_id(collector):
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             spans |= {one.name: one for scope in resource.scope_spans for one in scope.spans}
     assert spans["CREATE stack"].trace_id.hex() == OPERATION.replace("-", "")
-    assert spans["create server"].trace_id == spans["CREATE stack"].trace_id
-    assert spans["create server"].parent_span_id == spans["CREATE stack"].span_id
+    assert spans["apply web"].trace_id == spans["CREATE stack"].trace_id
+    assert spans["apply web"].parent_span_id == spans["CREATE stack"].span_id
     assert spans["GET /stacks"].trace_id != spans["CREATE stack"].trace_id
 
 

@@ -9,7 +9,7 @@ import pytest
 from samovar.auth import Context, InvalidToken, Policy
 from samovar.clients import Cloud, CloudError, InProcess, ServiceNotInCatalog, TokenCredentials
 from samovar.observability.logs import TextLines
-from samovar.web import Api, NotFound, Prefixes, Reply, health_routes
+from samovar.web import Api, NotFound, Prefixes, Reply, health_routes, metrics_route
 
 
 def render(fault, call):
@@ -44,6 +44,7 @@ def transport():
     api.route("GET", "/v1/crash", crash)
     api.route("GET", "/v1/admin", echo, rule="own")
     health_routes(api, {"database": well, "broker": unwell})
+    metrics_route(api)
 
     async def tokens(call):
         url = "http://h:1/things"

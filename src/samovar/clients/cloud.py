@@ -12,6 +12,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from samovar.observability import span
+
 from .credentials import Credentials
 from .errors import CloudError, CloudUnreachable, ServiceNotInCatalog, seconds_of, words
 from .finishing import to_its_end
@@ -151,7 +153,8 @@ class Cloud:
                 sent.setdefault("content-type", "application/json")
             if microversion is not None:
                 sent["openstack-api-version"] = f"{service} {microversion}"
-            raw = await self._send(method, url, sent, payload, timeout)
+            with span(f"{method} {service}", path=path):
+                raw = await self._send(method, url, sent, payload, timeout)
             once = body is not None and not isinstance(body, bytes)
             if raw.status != 401 or renewed or once or self.credentials.token is not None:
                 break

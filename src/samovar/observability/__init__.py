@@ -3,6 +3,15 @@
 
 from . import figures
 from .logs import about, begin_logging, task_is_about
-from .tracing import begin_tracing, end_tracing, span
+from .tracing import begin_tracing, end_tracing, span, traced
 
-__all__ = ["about", "begin_logging", "begin_tracing", "end_tracing", "figures", "span", "task_is_about"]
+__all__ = [
+    "about",
+    "begin_logging",
+    "begin_tracing",
+    "end_tracing",
+    "figures",
+    "span",
+    "task_is_about",
+    "traced",
+]

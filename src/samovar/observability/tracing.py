@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import importlib
 import uuid
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Coroutine, Iterator
+from typing import Any, TypeVar
 
 from samovar.config import ObservabilitySettings, OptionsError
 
+T = TypeVar("T")
 _tracer: Any = None
 _provider: Any = None
 _NOTHING = contextlib.nullcontext()
@@ -70,6 +71,18 @@ def span(name: str, *, operation_id: str = "", **attributes: str | int) -> Any:
     if _tracer is None:
         return _NOTHING
     return _span(name, operation_id, attributes)
+
+
+def traced(work: Coroutine[Any, Any, T], named: object) -> Coroutine[Any, Any, T]:
+    """The same work in a span; `named` is a string, or a tuple of words."""
+    if _tracer is None:
+        return work
+    return _traced(work, " ".join(map(str, named)) if isinstance(named, tuple) else str(named))
+
+
+async def _traced(work: Coroutine[Any, Any, T], name: str) -> T:
+    with _span(name, "", {}):
+        return await work
 
 
 @contextlib.contextmanager

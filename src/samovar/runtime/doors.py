@@ -9,8 +9,9 @@ from urllib.parse import quote, urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from samovar.clients import CloudUnreachable, Transport
+from samovar.web import METRICS
 
-HEALTH = ("/livez", "/readyz", "/healthcheck", "/metrics")
+OF_THE_PROCESS = ("/livez", "/readyz", "/healthcheck", METRICS)
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "content-length"}
 TIMEOUT = 60.0
 
@@ -23,7 +24,7 @@ class Alone:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        if path in HEALTH:
+        if path in OF_THE_PROCESS:
             await self._front(scope, receive, send)
         elif scope["method"] == "OPTIONS" and path == "/":
             # What a bare `option httpchk` asks: let it check what /readyz does.
@@ -53,7 +54,7 @@ class Doors:
 
 
 class Forwarding:
-    """For servers of the local cloud: what is served here, and every other API where it is.
+    """For servers of the local cloud: what is served here but the figures, and every other API where it is.
 
     `elsewhere` maps a prefix to the URL at which that API knows the prefix, too.
     """
@@ -67,6 +68,8 @@ class Forwarding:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("path") == METRICS:
+            scope = dict(scope, path="/nothing")
         target = self._elsewhere.get(scope["path"].split("/", 2)[1]) if scope["type"] == "http" else None
         if target is None:
             await self._here(scope, receive, send)

@@ -34,7 +34,7 @@ from samovar.config import DOORS, Settings
 from samovar.coordination import Partition, open_coordinator
 from samovar.database import Database, DatabaseUnavailable
 from samovar.messaging import open_bus
-from samovar.web import Api, Call, Fault, Prefixes, health_routes
+from samovar.web import Api, Call, Fault, Prefixes, health_routes, metrics_route
 
 from . import users
 from .addresses import KINDS, Addresses
@@ -330,6 +330,7 @@ class Embedded:
             return {"name": "samovar", "version": __version__, "services": services}
 
         api.route("GET", "/", index)
+        metrics_route(api)
         health_routes(
             api,
             {"process": self._serving, "database": self._database_answers, "host agent": self._host_answers},

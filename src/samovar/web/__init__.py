@@ -13,12 +13,13 @@ from .errors import (
     TooLarge,
     Unauthorized,
 )
-from .health import Check, health_routes
+from .health import METRICS, Check, health_routes, metrics_route
 from .paging import Page, page_limit, paginate, sort_keys
 from .prefixes import Prefixes
 from .versions import versions_document
 
 __all__ = [
+    "METRICS",
     "Api",
     "BadRequest",
     "Call",
@@ -36,6 +37,7 @@ __all__ = [
     "TooLarge",
     "Unauthorized",
     "health_routes",
+    "metrics_route",
     "page_limit",
     "paginate",
     "sort_keys",

@@ -19,6 +19,7 @@ from .api import Api, Call, Reply
 Check = Callable[[], Awaitable[str | None]]
 """Answers None when well, else what is wrong in one sentence."""
 
+METRICS = "/metrics"
 CHECK_SECONDS = 1.0
 FRESH_SECONDS = 1.0
 STALE_SECONDS = 3.0
@@ -92,11 +93,16 @@ def health_routes(
         failed = [reason for name, reason in answers.items() if reason and name in checks]
         return Reply(503, "\n".join(failed)) if failed else Reply(200, "OK")
 
+    api.route("GET", "/livez", live, public=True)
+    api.route("GET", "/readyz", ready, public=True)
+    api.route("GET", "/healthcheck", healthcheck, public=True)
+
+
+def metrics_route(api: Api) -> None:
+    """Add /metrics: the process's figures. For the process's own address, not for clients of a cloud."""
+
     async def metrics(_call: Call) -> Reply:
         text = await asyncio.to_thread(figures.exposition)
         return Reply(200, text, {"content-type": figures.CONTENT_TYPE})
 
-    api.route("GET", "/livez", live, public=True)
-    api.route("GET", "/readyz", ready, public=True)
-    api.route("GET", "/healthcheck", healthcheck, public=True)
-    api.route("GET", "/metrics", metrics, public=True)
+    api.route("GET", METRICS, metrics, public=True)

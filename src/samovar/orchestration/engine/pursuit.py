@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
 from samovar.graph import Graph, Walk
+from samovar.observability import traced
 
 N = TypeVar("N", bound=Hashable)
 AT_ONCE = 512
@@ -107,7 +108,7 @@ class Pursuit(Generic[N]):
         if work is None:
             self._ready.extend(self._walk.done(node))
             return
-        task = asyncio.get_running_loop().create_task(work)
+        task = asyncio.get_running_loop().create_task(traced(work, node))
         self._running[task] = node
         task.add_done_callback(self._note)
 
