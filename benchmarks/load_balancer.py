@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What users of load balancers wait for, in seconds beside what was promised. Needs root, wrk, haproxy.
 
-PYTHONPATH=src python -m benchmarks.load_balancer [birth members failover throughput idle crowd[=COUNT]]
+PYTHONPATH=src python -m benchmarks.load_balancer [PART ...]
+
+Parts: birth, members, failover, throughput, idle, changes[=RELOADS], crowd[=LOAD BALANCERS].
 """
 
 from __future__ import annotations
@@ -86,6 +88,42 @@ async def member_changes(here: Site) -> None:
     await here.delete(made["id"])
 
 
+async def changes(here: Site, reloads: int, members: int) -> None:
+    """Requests that fail while HAProxy reloads, and while members come, change their weight and go."""
+    made = await here.create(here.graph("changes", [(here.members[0], PORTS[0])]))
+    vip = made["vip_address"]
+    await here.until(lambda: here.asked(vip)[0] == 200, 60)
+    await here.active(made["id"])
+    pool = (await here.lb(made["id"]))["pools"][0]["id"]
+    path = f"/v2.0/lbaas/pools/{pool}"
+    for what, count in (("reloads", reloads), ("member changes", members)):
+        load = [Watching(here.client, vip, every=0.001, timeout=10) for _ in range(3)]
+        kept: dict[str, str] = {}
+        for number in range(count):
+            if what == "reloads":
+                body = {"pool": {"lb_algorithm": ("SOURCE_IP", "ROUND_ROBIN")[number % 2]}}
+                await here.user.request("load-balancer", "PUT", path, json=body)
+            elif number % 3 == 0:
+                member = {"address": here.members[1], "protocol_port": PORTS[number // 3 % 10]}
+                answer = await here.user.request(
+                    "load-balancer", "POST", f"{path}/members", json={"member": member}
+                )
+                kept["id"] = answer.body["member"]["id"]
+            elif number % 3 == 1:
+                body = {"member": {"weight": number % 50 + 2}}
+                await here.user.request("load-balancer", "PUT", f"{path}/members/{kept['id']}", json=body)
+            else:
+                await here.user.request("load-balancer", "DELETE", f"{path}/members/{kept['id']}")
+            await here.active(made["id"])
+        for one in load:
+            one.stop()
+        asked = sum(len(one.good) + len(one.bad) for one in load)
+        failed = [bad for one in load for bad in one.bad]
+        verdict = "kept" if not failed else f"MISSED {failed[:3]}"
+        print(f"{f'failed of {asked} requests in {count} {what}':<44}{len(failed):8d}, promised 0: {verdict}")
+    await here.delete(made["id"])
+
+
 async def failover(here: Site) -> None:
     """What a client sees when the amphora that has the VIP, or a part of it, is killed."""
     targets = [(address, PORTS[0]) for address in here.members]
@@ -150,8 +188,17 @@ def wrk(here: Site, url: str, seconds: float = 5) -> float:
     return float(found[1])
 
 
+def share_limits(pid: int, other: int) -> None:
+    """Put a process under the limits of another: its control groups."""
+    for line in Path(f"/proc/{other}/cgroup").read_text().splitlines():
+        _, kind, path = line.split(":", 2)
+        place = Path("/sys/fs/cgroup") / kind.removeprefix("name=") / path.lstrip("/") / "cgroup.procs"
+        if place.exists() and path != "/":
+            place.write_text(str(pid))
+
+
 async def throughput(here: Site) -> None:
-    """The amphora's HAProxy, and one by hand with the same configuration in the same namespace, in turn."""
+    """The amphora's HAProxy, and one by hand with the same configuration, namespace and limits, in turn."""
     targets = [(address, PORTS[0]) for address in here.members]
     body = here.graph("throughput", targets)
     body["listeners"].append(
@@ -166,11 +213,12 @@ async def throughput(here: Site) -> None:
     text = (home / "haproxy.cfg").read_text().replace(f"bind {vip}:80", f"bind {vip}:81")
     lines = [line for line in text.splitlines() if "socket" not in line and "state" not in line]
     program = here.run_haproxy(f"sv-srv-{row['compute_id']}", "\n".join(lines) + "\n")
+    share_limits(program.pid, here.first_process(row["compute_id"]))
     await here.until(lambda: here.asked(vip, 81)[0] == 200, 10)
     ours, theirs = [], []
-    for _ in range(ROUNDS):
-        ours.append(await asyncio.to_thread(wrk, here, f"http://{vip}/"))
-        theirs.append(await asyncio.to_thread(wrk, here, f"http://{vip}:81/"))
+    for _ in range(2 * ROUNDS):
+        ours.append(await asyncio.to_thread(wrk, here, f"http://{vip}/", 3))
+        theirs.append(await asyncio.to_thread(wrk, here, f"http://{vip}:81/", 3))
     program.terminate()
     ratio = sum(ours) / sum(theirs)
     verdict = "kept" if ratio >= 0.95 else "MISSED"
@@ -261,10 +309,13 @@ PARTS: dict[str, Callable[[Site], Awaitable[None]]] = {
 
 
 async def main(wanted: list[str]) -> None:
-    for name in wanted or [*PARTS, "crowd=100"]:
+    for name in wanted or [*PARTS, "changes=100", "crowd=100"]:
         async with site() as here:
+            count = name.partition("=")[2]
             if name.startswith("crowd"):
-                await crowd(here, int(name.partition("=")[2] or 100))
+                await crowd(here, int(count or 100))
+            elif name.startswith("changes"):
+                await changes(here, int(count or 100), 10 * int(count or 100))
             else:
                 await PARTS[name](here)
 

@@ -115,8 +115,9 @@ class Watching:
 class Site:
     """The cloud's two users, the tenant's subnet, the client's namespace and the addresses of members."""
 
-    def __init__(self, state: Path, user: Cloud, admin: Cloud) -> None:
+    def __init__(self, state: Path, user: Cloud, admin: Cloud, starting: Callable[[], object]) -> None:
         self.state, self.user, self.admin = state, user, admin
+        self._starting = starting
         self.network_id = self.subnet_id = self.client = ""
         self.members: list[str] = []
         self.namespaces: dict[str, str] = {}
@@ -211,6 +212,17 @@ class Site:
                 path = f"/v2.0/lbaas/loadbalancers/{identity}/progress"
                 raise RuntimeError(str(await self.user.get("load-balancer", path)))
             await asyncio.sleep(0.02)
+
+    async def up(self) -> None:
+        """Start the cloud again."""
+        await asyncio.to_thread(self._starting)
+
+    async def set_members(self, lb_id: str, addresses: Sequence[str], port: int) -> None:
+        """Give the load balancer's first pool these members and no others."""
+        pool = (await self.lb(lb_id))["pools"][0]["id"]
+        members = [{"address": address, "protocol_port": port} for address in addresses]
+        path = f"/v2.0/lbaas/pools/{pool}/members"
+        await self.user.request("load-balancer", "PUT", path, json={"members": members})
 
     async def delete(self, identity: str) -> None:
         path = f"/v2.0/lbaas/loadbalancers/{identity}"
@@ -311,7 +323,10 @@ async def site(members: int = 2, configuration: str = "") -> AsyncIterator[Site]
             )
             return Cloud(f"http://127.0.0.1:{port}/identity/v3", credentials, transport=transport)
 
-        made = Site(state, cloud("samovar"), cloud("admin"))
+        def start() -> None:
+            subprocess.run(up, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+        made = Site(state, cloud("samovar"), cloud("admin"), start)
         try:
             await made.build(members)
             yield made
