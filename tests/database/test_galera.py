@@ -10,6 +10,7 @@ from samovar.config import DatabaseSettings
 from samovar.database import Database
 from samovar.database.turns import receipts, turns
 from servers.galera import GaleraNode
+from servers.program import free_port
 
 from .conftest import tables, things
 
@@ -18,9 +19,9 @@ WAITS = DatabaseSettings(mysql_wsrep_sync_wait=1)
 
 @pytest.fixture(scope="module")
 def nodes():
-    one = GaleraNode()
+    one = GaleraNode("127.0.0.1", free_port(), [])
     try:
-        two = GaleraNode(one)
+        two = GaleraNode("127.0.0.1", free_port(), [one])
         yield one, two
         two.stop()
     finally:
@@ -30,8 +31,9 @@ def nodes():
 @pytest.fixture
 async def both(nodes):
     """One process at each node."""
-    url = nodes[0].new()
-    opened = [Database(url, WAITS), Database(url.replace(str(nodes[0].port), str(nodes[1].port)), WAITS)]
+    name = f"samovar{free_port()}"
+    nodes[0].ask(f"CREATE DATABASE {name}")
+    opened = [Database(node.url + name, WAITS) for node in nodes]
     opened[0].migrate(lambda c: tables.create_all(c))
     opened[0].migrate(lambda c: turns.metadata.create_all(c, tables=[turns, receipts]))
     yield opened

@@ -1,53 +1,105 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two MariaDB nodes as one Galera cluster of the tests' own."""
+"""A Galera cluster of the tests' own: nodes on loopback addresses that share one port."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
+import getpass
+import time
 
-from .mariadb import MariaDB
-from .program import free_port
+import pymysql
 
-LIBRARY = Path("/usr/lib/galera/libgalera_smm.so")
+from .mariadb import ACCOUNT
+from .program import Program, found, free_port
+
+PROVIDER = "/usr/lib/galera/libgalera_smm.so"
 
 
-class GaleraNode(MariaDB):
-    """A node; `first`: the one that begins the cluster."""
+class GaleraNode(Program):
+    """One node at `address`:`port`; the first one makes the cluster, others join it."""
 
-    def __init__(self, first: GaleraNode | None = None) -> None:
-        self._first = first
-        self.group = free_port()
-        self._transfer, self._copy = free_port(), free_port()
-        self.cluster = first.cluster if first else f"cluster{self.group}"
-        super().__init__("mysql")
+    def __init__(self, address: str, port: int, others: list[GaleraNode]) -> None:
+        super().__init__("mariadb", "nobody")  # rsync, which copies a node's files, will not work as root
+        self.owner = self.user or getpass.getuser()
+        self.address, self.port, self.group_port = address, port, free_port()
+        self.run(
+            found("mariadb-install-db"), "--no-defaults", f"--datadir={self.directory / 'data'}",
+            "--auth-root-authentication-method=normal", "--skip-test-db", f"--user={self.owner}",
+            "--innodb-log-file-size=16M",
+        )  # fmt: skip
+        (self.directory / "account.sql").write_text(ACCOUNT.replace("; ", ";\n"))
+        self.begin(others)
 
-    def prepare(self) -> None:
-        """A node that joins is sent everything by the first one."""
-        if self._first is not None:
-            self.run("mkdir", str(self.directory / "data"))
-        else:
-            super().prepare()
-
-    def options(self) -> dict[str, object]:
-        others = f"127.0.0.1:{self._first.group}" if self._first else ""
+    def begin(self, others: list[GaleraNode]) -> None:
+        """Start it (again): with others, or as the first of a new cluster."""
+        members = ",".join(f"{one.address}:{one.group_port}" for one in others)
+        own = f"{self.address}:{self.group_port}"
         provider = (
-            f"gmcast.listen_addr=tcp://127.0.0.1:{self.group};ist.recv_addr=127.0.0.1:{self._transfer};"
-            "gcache.size=64M"
+            f"gmcast.listen_addr=tcp://{own};ist.recv_addr={self.address}:{free_port()};gcache.size=16M"
         )
-        options = super().options()
-        if self._first is not None:
-            options.pop("init-file")  # it joins a cluster that has the account
-        return {
-            **options,
-            "wsrep-on": "ON",
-            "wsrep-provider": LIBRARY,
-            "wsrep-cluster-address": f"gcomm://{others}",
-            "wsrep-cluster-name": self.cluster,
-            "wsrep-node-address": "127.0.0.1",
-            "wsrep-sst-method": "rsync",
-            "wsrep-sst-receive-address": f"127.0.0.1:{self._copy}",
-            "wsrep-provider-options": provider,
-            "binlog-format": "ROW",
+        options = {
+            "datadir": self.directory / "data",
+            "init-file": self.directory / "account.sql",
+            "socket": self.directory / "socket",
+            "pid-file": self.directory / "pid",
+            "port": self.port,
+            "bind-address": self.address,
+            "user": self.owner,
+            "innodb-flush-log-at-trx-commit": 2,
+            "innodb-doublewrite": 0,
+            "debug-no-sync": 1,
+            "innodb-log-file-size": "16M",
+            "innodb-buffer-pool-size": "32M",
             "innodb-autoinc-lock-mode": 2,
-            **({} if self._first else {"wsrep-new-cluster": "1"}),
+            "binlog-format": "ROW",
+            "wsrep-on": "ON",
+            "wsrep-provider": PROVIDER,
+            "wsrep-provider-options": provider,
+            "wsrep-cluster-address": f"gcomm://{members}",
+            "wsrep-node-address": own,
+            "wsrep-sst-method": "rsync",
+            "wsrep-sst-receive-address": f"{self.address}:{free_port()}",
         }
+        settings = [f"--{name}={value}" for name, value in options.items()]
+        self.start([found("mariadbd"), "--no-defaults", *settings, "--skip-name-resolve"], self.synced)
+
+    @property
+    def url(self) -> str:
+        return f"mysql+pymysql://samovar:secret@{self.address}:{self.port}/"
+
+    def synced(self) -> None:
+        """Raise unless it is a full member."""
+        assert self.ask("SHOW STATUS LIKE 'wsrep_local_state'")[0][1] == "4"
+
+    def ask(self, statement: str) -> list[tuple[object, ...]]:
+        return ask(self.address, self.port, statement)
+
+
+def ask(address: str, port: int, statement: str) -> list[tuple[object, ...]]:
+    """The rows that a statement gives."""
+    connection = pymysql.connect(
+        host=address,
+        port=port,
+        user="samovar",
+        password="secret",
+        autocommit=True,
+        connect_timeout=2,
+        read_timeout=5,
+    )
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+def until(what: object, seconds: float = 20) -> None:
+    """Wait until a function returns something true without an error."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if what():  # type: ignore[operator]
+                return
+            error: Exception | None = None
+        except (OSError, pymysql.Error) as failed:
+            error = failed
+        assert time.monotonic() < deadline, f"it did not become true: {error}"
+        time.sleep(0.1)

@@ -17,31 +17,27 @@ class MariaDB(Program):
 
     kind = "mariadb"
 
-    def __init__(self, user: str | None = None) -> None:
-        super().__init__("mariadb", user)
+    def __init__(self) -> None:
+        super().__init__("mariadb")
         self._made = 0
-        self.prepare()
-        self.begin()
-
-    def prepare(self) -> None:
-        """Make its files."""
         self.run(
             found("mariadb-install-db"), "--no-defaults", f"--datadir={self.directory / 'data'}",
-            "--auth-root-authentication-method=normal", "--skip-test-db", f"--user={self.user or getpass.getuser()}",
+            "--auth-root-authentication-method=normal", "--skip-test-db", f"--user={getpass.getuser()}",
             "--innodb-log-file-size=16M",
         )  # fmt: skip
         (self.directory / "account.sql").write_text(ACCOUNT.replace("; ", ";\n"))
+        self.begin()
 
-    def options(self) -> dict[str, object]:
-        """What it is started with."""
-        return {
+    def begin(self) -> None:
+        """Start it (again) on its files."""
+        options = {
             "datadir": self.directory / "data",
             "init-file": self.directory / "account.sql",
             "socket": self.directory / "socket",
             "pid-file": self.directory / "pid",
             "port": self.port,
             "bind-address": "127.0.0.1",
-            "user": self.user or getpass.getuser(),
+            "user": getpass.getuser(),
             "innodb-flush-log-at-trx-commit": 2,
             "innodb-doublewrite": 0,
             "debug-no-sync": 1,
@@ -50,10 +46,7 @@ class MariaDB(Program):
             "max-connections": 300,
             "table-definition-cache": 2000,
         }
-
-    def begin(self) -> None:
-        """Start it (again) on its files."""
-        settings = [f"--{name}={value}" for name, value in self.options().items()]
+        settings = [f"--{name}={value}" for name, value in options.items()]
         self.start(
             [found("mariadbd"), "--no-defaults", *settings, "--skip-name-resolve", "--skip-log-bin"],
             lambda: self.execute("SELECT 1"),
