@@ -152,6 +152,18 @@ def test_watch_ends_with_the_stack(cloud: RunningCloud, tmp_path: Path) -> None:
     began = time.monotonic()
     assert "slow: CREATE_COMPLETE" in cloud.samovar("watch", "slow")  # nothing goes on: told at once
     assert time.monotonic() - began < 20
+    program = (  # a Heat that streams no events: its list is looked at
+        "import sys, samovar.cli.happenings as happenings\n"
+        "from samovar.clients import NoEventStream\n"
+        "async def none(*_, **__):\n"
+        "    raise NoEventStream('HTTP 200, application/json')\n"
+        "    yield\n"
+        "happenings.event_stream = none\n"
+        "from samovar.cli.main import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    command = [sys.executable, "-c", program, "watch", "slow", "--state-dir", str(cloud.state_dir)]
+    assert "slow: CREATE_COMPLETE" in cloud._run(command, 0, 60)
     cloud.openstack("stack", "delete", "--yes", "--wait", "slow")
 
 

@@ -37,6 +37,7 @@ from samovar.orchestration.engine.requests import (
     create_stack,
     update_stack,
 )
+from samovar.orchestration.engine.retrying import retry_stack
 from samovar.orchestration.engine.rows import Stack
 from samovar.orchestration.engine.store import get_stack
 from samovar.orchestration.engine.tables import operations, stacks
@@ -239,6 +240,11 @@ class Schedule:
         if operation is not None:
             await self._ring(identity, operation)
 
+    async def retry(self, identity: str, request: Request) -> None:
+        stack, operation = self.store.write(lambda c: retry_stack(c, identity, request))
+        self.tell(f"retry {stack.name}, {stack.action}")
+        await self._ring(identity, operation)
+
     async def cancel(self, identity: str, *, rollback: bool, request: Request) -> None:
         stack, operation = self.store.write(lambda c: cancel_update(c, identity, request, rollback=rollback))
         self.tell(f"cancel {stack.name}, rollback {rollback}")
@@ -252,12 +258,15 @@ class Schedule:
         chance, request = self.chance, self._request()
         try:
             match chance.choice(
-                ["update"] * 5 + ["same", "check", "suspend", "resume", "cancel", "cancel", "delete"]
+                ["update"] * 5
+                + ["same", "retry", "retry", "check", "suspend", "resume", "cancel", "cancel", "delete"]
             ):
                 case "update":
                     await self.update(identity, self._template(), request)
                 case "same":
                     await self.update(identity, self.wanted[identity], request)
+                case "retry":
+                    await self.retry(identity, request)
                 case "check":
                     await self.act(identity, "CHECK", request)
                 case "suspend":
@@ -331,6 +340,13 @@ class Schedule:
         if stack.action == "SUSPEND":
             await self.act(identity, "RESUME", Request("u", "r", TIMEOUT))
             await self.quiet(600.0, "of the resumption")
+        if stack.status == "FAILED" and stack.action in ("CREATE", "UPDATE"):
+            await self.retry(identity, Request("u", "r", TIMEOUT))
+            await self.quiet(600.0, "of the retry")
+            again = self.stack(identity)
+            if again.state != (stack.action, "COMPLETE"):
+                raise Untrue(f"the retry of {stack.name} ended as {again.state}: {again.status_reason}")
+            self.verdict.complete(identity, self.wanted[identity])
         await self.update(identity, self.wanted[identity], Request("u", "r", TIMEOUT))
         await self.quiet(600.0, "of the last update")
         stack = self.stack(identity)

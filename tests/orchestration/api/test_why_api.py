@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from fake_cloud import FakeCloud, Thing, trouble
 from heat_client import PROJECT, Client
+from sqlalchemy import update
 
 from samovar.cli.why_text import why_text
 from samovar.clients import CloudError
+from samovar.orchestration.engine.tables import operations
 
 HEAD = "heat_template_version: 2021-04-16\n"
 INNER = (
@@ -128,8 +130,10 @@ async def test_the_root_cause_is_told_with_its_line_and_the_clouds_words(heat: C
     assert (await heat("GET", f"/v1/{PROJECT}/stacks/shop/why")).status == 302
     assert (await heat("GET", f"{url}/why", token="eve:p2:member")).status in (403, 404)
 
+    kept = (await heat("GET", f"{url}/resources/first")).json["resource"]
     assert (await heat("POST", f"{url}/actions", {"retry": None})).status == 200
     await heat.until(url, "CREATE_COMPLETE")
+    assert (await heat("GET", f"{url}/resources/first")).json["resource"] == kept
     document = await why(heat, url)
     assert (document["verdict"], document["causes"]) == ("healthy", [])
     assert "✓ shop is well: CREATE_COMPLETE since TIME" in printed(document)
@@ -185,3 +189,9 @@ async def test_without_an_engine_that_is_what_a_stack_waits_for(heat: Client) ->
     url = await heat.create("alone", OUTER.replace("web.yaml", "OS::Heat::TestResource"))
     (wait,) = (await why(heat, url))["waits"]
     assert "an engine to take it (no engine reports for duty" in wait["for"]
+    long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=30)
+    held = update(operations).values(status="RUNNING", lease_owner="dead", lease_expires_at=long_ago)
+    await heat.stand.database.write(lambda c: c.execute(held).rowcount)
+    (wait,) = (await why(heat, url))["waits"]
+    assert wait["for"] == "another engine to go on with it; the engine dead has been silent too long"
+    assert wait["since"] < wait["until"]
