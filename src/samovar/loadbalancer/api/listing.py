@@ -74,7 +74,8 @@ async def index(
         return kind.view(connection, page.rows)
 
     shown = await backend.database.read(run)
-    body: dict[str, Any] = {kind.plural: [chosen(call, item) for item in shown]}
+    fields = _fields(call)
+    body: dict[str, Any] = {kind.plural: [_only(fields, item) for item in shown] if fields else shown}
     links = _links(call, shown, kind.identity, limit, marker, reverse)
     if links:
         body[kind.links or f"{kind.plural}_links"] = links
@@ -95,8 +96,16 @@ def page_of(backend: Backend, call: Call, plural: str, items: Sequence[Shown], i
 
 def chosen(call: Call, item: Shown) -> Shown:
     """The fields of the item that were asked for; all without ``fields``."""
-    wanted = {name for value in call.query.getlist("fields") for name in value.split(",")}
-    return item if not wanted else {name: value for name, value in item.items() if name in wanted}
+    fields = _fields(call)
+    return _only(fields, item) if fields else item
+
+
+def _fields(call: Call) -> set[str]:
+    return {name for value in call.query.getlist("fields") for name in value.split(",")}
+
+
+def _only(fields: set[str], item: Shown) -> Shown:
+    return {name: value for name, value in item.items() if name in fields}
 
 
 def _scope(backend: Backend, kind: Kind, call: Call) -> list[ColumnElement[bool]]:

@@ -18,7 +18,7 @@ Describe = Callable[[Connection, Sequence[RowMapping]], list[Shown]]
 
 def moment(value: datetime.datetime | None) -> str | None:
     """UTC without a zone; microseconds when there are any."""
-    return None if value is None else value.replace(tzinfo=None).isoformat()
+    return None if value is None else value.isoformat().removesuffix("+00:00")
 
 
 def load_balancers_view(connection: Connection, rows: Sequence[RowMapping]) -> list[Shown]:
