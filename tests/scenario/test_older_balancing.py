@@ -39,7 +39,7 @@ def names(address: str, secure: ssl.SSLContext | None = None, path: str = "/") -
         if secure is None:
             connection = http.client.HTTPConnection(address, timeout=2)
         else:
-            connection = http.client.HTTPSConnection(address, timeout=2, context=secure)
+            connection = http.client.HTTPSConnection(address, 9443, timeout=2, context=secure)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()

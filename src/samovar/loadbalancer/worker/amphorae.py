@@ -195,6 +195,8 @@ class Amphorae:
             "heartbeat_key": self._store.heartbeat_key(row.id),
             "controllers": management.controllers,
             "heartbeat_interval": self._settings.heartbeat_interval,
+            # Only there: the ports of all other addresses are for listeners.
+            "bind": ports[0]["fixed_ips"][0]["ip_address"],
             "port": self._settings.agent_port,
         }
         born_with = user_data(agent, pem, self._store.client_ca_pem())
