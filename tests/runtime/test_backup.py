@@ -96,7 +96,7 @@ def test_a_backup_is_of_one_moment_while_others_write(settings, database, tmp_pa
     thread = threading.Thread(target=busy)
     thread.start()
     try:
-        for _ in range(3):
+        for _ in range(2):  # the second one surely while rows come in
             back_up(settings, tmp_path / "backup.tar.gz")
     finally:
         stop.set()
