@@ -36,7 +36,7 @@ def test_a_stack_is_made_through_the_proxy_by_engines_that_get_their_work_in_tur
     links = [link["href"] for link in guide.openstack("stack", "show", "first")["links"]]
     assert links and all(link.startswith("http://10.0.0.1:8004/v1/") for link in links)
     engines = guide.openstack("orchestration", "service", "list", user="admin")
-    assert sum(engine["status"] == "up" for engine in engines) >= 4
+    assert sum(engine["Status"] == "up" for engine in engines) >= 4
 
 
 def test_every_api_is_in_the_catalog_under_the_proxys_address(guide):

@@ -113,15 +113,13 @@ class RabbitMQ(Program):
 
     def end(self, number: int = signal.SIGKILL) -> None:
         """End it: with SIGTERM in order, with SIGKILL without a word."""
-        if self._process is None:
-            return
-        if number == signal.SIGTERM:
-            (pid,) = [int((self.directory / "pid").read_text())]
-            os.kill(pid, signal.SIGTERM)
-        else:
-            self.send(number)
-        self._process.wait(60)
-        self._process = None
+        if self._process is not None and self._process.poll() is None:
+            if number == signal.SIGTERM:
+                os.kill(int((self.directory / "pid").read_text()), signal.SIGTERM)
+            else:
+                self.send(number)
+            self._process.wait(60)
+        super().end(number)
 
     def stop(self) -> None:
         """End it and its name server, and remove its files."""
