@@ -20,12 +20,11 @@ from samovar.database import new_id, utcnow
 from .definitions import Definition, store_definition
 from .events import cut, insert_events, stack_cancelled, stack_event, stack_started
 from .revisions import add_revision
-from .rows import COMPLETE, FAILED, IN_PROGRESS, OPEN, WAITING, Stack
+from .rows import COMPLETE, FAILED, IN_PROGRESS, WAITING, Stack
 from .store import find_live_stack, lock_stack
 from .tables import operations, stack_tags, stacks
 from .vault import Vault
 
-KEPT_OPERATIONS = 50  # of one stack, besides open ones
 OPERATIONS_TOPIC = "orchestration.operations"
 LEFT_TOPIC = "orchestration.left"
 SUPERSEDED_TOPIC = "orchestration.superseded"
@@ -80,13 +79,6 @@ def add_operation(
         select(func.coalesce(func.max(operations.c.turn), 0)).where(operations.c.stack_id == stack.id)
     ).scalar_one()
     identity = new_id()
-    connection.execute(
-        delete(operations).where(
-            operations.c.stack_id == stack.id,
-            operations.c.turn <= turn - KEPT_OPERATIONS,
-            operations.c.status.not_in(OPEN),
-        )
-    )
     connection.execute(
         insert(operations).values(
             id=identity,
