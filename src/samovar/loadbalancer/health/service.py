@@ -26,7 +26,7 @@ from samovar.observability import figures
 from .. import operations
 from ..tables import amphorae, load_balancers
 from ..tables import operations as operation_table
-from ..tree import load_tree
+from ..tree import Tree, load_tree
 from ..worker.parts import Parts
 from ..worker.surroundings import Lacking
 from .heartbeats import Heartbeat, Unbelievable, Verifier
@@ -43,6 +43,7 @@ AGAIN_SECONDS = 10.0
 STATUSES_AGAIN_SECONDS = 30.0
 AT_ONCE = 500
 BIND_SECONDS = 1.0
+SETTLING = datetime.timedelta(seconds=2)
 RECEIVE_BUFFER = 4 * 1024 * 1024
 COMPLAIN_SECONDS = 60.0
 PAUSE_AFTER_FAILURE = 20.0
@@ -196,7 +197,7 @@ class Service:
             if not _is_news(self._written.get(amphora_id), mark, now, STATUSES_AGAIN_SECONDS):
                 continue
             tree = load_tree(connection, lb_id)
-            if tree is not None:
+            if tree is not None and not _behind(connection, tree, heartbeat):
                 write_statuses(connection, lb_id, operating_statuses(tree, heartbeat))
                 written[amphora_id] = (mark, now)
         return written, reported
@@ -331,3 +332,13 @@ def _request(connection: Connection, lb_id: str, kind: str, amphora_id: str | No
     return operations.request(
         connection, lb_id, kind, generation=row[0], amphora_id=amphora_id, requested_by="health manager"
     )
+
+
+def _behind(connection: Connection, tree: Tree, heartbeat: Heartbeat) -> bool:
+    """Whether the heartbeat may be from before the last change: it lacks a listener that was just settled."""
+    heard = heartbeat.listeners
+    if not any(one.enabled and one.status == "ACTIVE" and one.id not in heard for one in tree.listeners):
+        return False
+    query = select(load_balancers.c.updated_at).where(load_balancers.c.id == tree.id)
+    settled: datetime.datetime | None = connection.execute(query).scalar()
+    return settled is not None and utcnow() - settled < SETTLING
