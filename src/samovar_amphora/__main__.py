@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import logging
+import gc
 import os
 import resource
 import signal
@@ -19,7 +19,6 @@ def main() -> int:
     os.umask(0o077)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    logging.basicConfig(level=logging.INFO, format="amphora: %(message)s", stream=sys.stderr)
     path = Path(sys.argv[1] if len(sys.argv) > 1 else "/etc/samovar-amphora/agent.json")
     agent = Agent(path)
 
@@ -29,6 +28,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     agent.begin()
+    gc.collect()
     agent.serve()
     return 0
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 import resource
 import socket
 import ssl
@@ -18,14 +17,13 @@ from .datagrams import Datagrams
 from .haproxy import Haproxy
 from .heartbeat import Heartbeat, next_epoch
 from .keepalived import Keepalived
+from .log import log
 from .metrics import Metrics
 from .network import Network
 from .runtime import RuntimeFailure, ask, information
 from .settings import Settings, load, save, write
 
 __all__ = ["Agent"]
-
-log = logging.getLogger("amphora")
 
 
 class Agent:

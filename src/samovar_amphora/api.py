@@ -22,7 +22,6 @@ speaks: bodies have a Content-Length; connections stay open. The library's own s
 from __future__ import annotations
 
 import json
-import logging
 import socket
 import ssl
 import threading
@@ -31,13 +30,13 @@ from typing import Any
 
 from .haproxy import Refused
 from .keepalived import KeepalivedMissing
+from .log import log
 from .network import NetworkFailure
 from .rules import CannotCarry
 from .runtime import RuntimeFailure
 
 __all__ = ["Server", "tls_context"]
 
-log = logging.getLogger("amphora")
 HANDSHAKE_SECONDS, IDLE_SECONDS = 10.0, 75.0
 LARGEST_BODY, LARGEST_HEAD = 16 * 1024 * 1024, 64 * 1024
 MOST_CONNECTIONS = 64

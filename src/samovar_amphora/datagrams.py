@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import subprocess
 import threading
 import time
@@ -20,13 +19,13 @@ from typing import Any
 
 from . import flows
 from .checks import check
+from .log import log
 from .network import PASSING_MARK
 from .rules import OF_LISTENER, REFUSED, TABLE, CannotCarry, mark, probe, render
 from .settings import write
 
 __all__ = ["Datagrams"]
 
-log = logging.getLogger("amphora")
 SHARES_SECONDS = 0.5
 SAVE_SECONDS = 10.0
 NUMBERS = 0x3FFF

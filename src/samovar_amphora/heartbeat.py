@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import logging
 import socket
 import threading
 import time
@@ -25,13 +24,13 @@ from .counters import Counters
 from .datagrams import Datagrams
 from .haproxy import Haproxy
 from .keepalived import Keepalived
+from .log import log
 from .rules import CannotCarry
 from .runtime import RuntimeFailure
 from .settings import Settings, write
 
 __all__ = ["Heartbeat", "next_epoch", "sign"]
 
-log = logging.getLogger("amphora")
 VERSION = 4
 BIND_TO_DEVICE = 25
 

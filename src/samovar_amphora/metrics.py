@@ -9,7 +9,6 @@ labels are ids. Source: Octavia's guide to monitoring.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import socket
@@ -19,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from .datagrams import Datagrams
+from .log import log
 from .rules import CannotCarry
 
 __all__ = ["Metrics", "renamed"]
 
-log = logging.getLogger("amphora")
 TIMEOUT = 5.0
 INTERNAL = "prometheus"
 OF_MEMORY = ("pool_allocated_bytes", "pool_used_bytes", "pool_failures_total")
