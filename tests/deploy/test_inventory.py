@@ -149,3 +149,12 @@ def test_the_guides_inventory_is_one(tmp_path):
     check(
         (tmp_path / "out" / "controller2" / "haproxy.cfg").read_text().replace("user haproxy", ""), tmp_path
     )
+
+
+def test_an_api_must_say_long_enough_that_it_ends(inventory_file, tmp_path, capsys):
+    from samovar.cli.main import main
+
+    document = {**WHOLE, "proxy": {"check": {"inter": "2s", "rise": 2, "fall": 5}}}
+    arguments = ["--inventory", str(inventory_file(**document)), "--output", str(tmp_path / "out")]
+    assert main(["deploy", "proxy", *arguments]) == 0
+    assert "set [samovar] drain_seconds = 10 there" in capsys.readouterr().out

@@ -15,16 +15,33 @@ if TYPE_CHECKING:
     from samovar.deploy import Node
 
 
+DRAINS = 3.0
+"""What [samovar] drain_seconds is unless it is set."""
+
+
 def run(options: argparse.Namespace) -> int:
-    from samovar.deploy import InventoryError, ProofFailed, apply_proxy, read_inventory, write_all
+    from samovar.deploy import (
+        InventoryError,
+        ProofFailed,
+        apply_proxy,
+        read_inventory,
+        seconds_to_notice,
+        write_all,
+    )
 
     try:
         inventory = read_inventory(options.inventory)
         written = write_all(inventory, options.output)
         facts: dict[str, object] = {"files": [str(path) for path in written]}
+        notice = seconds_to_notice(inventory)
+        facts["drain_seconds"] = notice
         if not options.json:
             for path in written:
                 print(path)
+            if notice > DRAINS:
+                print(
+                    f"Proxies notice late that an API ends: set [samovar] drain_seconds = {notice:g} there."
+                )
         if options.apply:
             node = inventory.node(options.node or _this_machine(inventory.nodes))
             applied = apply_proxy(inventory, node, force=options.force, addresses=not options.leave_addresses)

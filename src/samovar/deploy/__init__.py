@@ -2,6 +2,7 @@
 """Deployment: from an inventory of machines to the proxies and addresses in front of the services."""
 
 from .galera_check import GaleraCheck, verdict
+from .haproxy import seconds_to_notice
 from .inventory import Inventory, Node, read_inventory
 from .judgement import InventoryError
 from .proof import ProofFailed
@@ -17,6 +18,7 @@ __all__ = [
     "ProofFailed",
     "apply_proxy",
     "read_inventory",
+    "seconds_to_notice",
     "verdict",
     "write_all",
 ]

@@ -198,6 +198,12 @@ def _default_server(check: Check) -> str:
     return " ".join([*words, "on-marked-down shutdown-sessions"])
 
 
+def seconds_to_notice(inventory: Inventory) -> float:
+    """How long a proxy may still send requests to an API that says it is not ready: the longest of all."""
+    checks = [inventory.choices(service).check or inventory.proxy.check for service in HTTP_SERVICES]
+    return max(check.fall * milliseconds(check.inter) / 1000 for check in checks)
+
+
 def database_port(inventory: Inventory) -> int:
     """Where clients find the database, and where it listens."""
     return inventory.database.port or DATABASES[inventory.database.kind][0]

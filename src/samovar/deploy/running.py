@@ -86,6 +86,7 @@ def _ask_master(inventory: Inventory, command: str) -> str:
 
 def check_addresses(file: Path) -> None:
     """Have keepalived read a file. Raises ProofFailed with its complaints."""
+    program("curl")  # what it asks the proxy with
     done = subprocess.run(
         [program("keepalived"), f"--config-test={file.parent / 'keepalived.complaints'}", "-f", str(file)],
         capture_output=True,
