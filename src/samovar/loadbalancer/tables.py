@@ -242,6 +242,7 @@ zones = Table(
     ),
 )
 
+# `lacks`: protocol → why its host cannot carry it, as the agent found out.
 amphorae = Table(
     "loadbalancer_amphorae",
     metadata,
@@ -263,6 +264,7 @@ amphorae = Table(
     Column("cached_zone", String(255), nullable=True),
     Column("image_id", Id, nullable=True),
     Column("compute_flavor", String(255), nullable=True),
+    Column("lacks", Json, nullable=True),
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=True),
 )

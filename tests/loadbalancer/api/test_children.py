@@ -2,6 +2,10 @@
 """Listeners, pools, members, monitors, policies and rules: exact bodies, and what is refused."""
 
 import pytest
+from sqlalchemy import delete, insert
+
+from samovar.database import utcnow
+from samovar.loadbalancer.tables import amphorae
 
 
 @pytest.fixture
@@ -436,3 +440,20 @@ async def test_what_no_heartbeat_tells_of_works_once_it_is_there(member, pool, l
     shown = await member.get(f"/healthmonitors/{on['id']}")
     assert (shown["operating_status"], shown["updated_at"] is None) == ("ONLINE", False)
     assert (await member.get(f"/l7policies/{off['id']}"))["operating_status"] == "OFFLINE"
+
+
+async def test_what_no_host_can_carry_is_refused_with_its_reason(database, member, lb, worker):
+    why = "The kernel of this amphora does not take the rules: no nft_ct."
+    await worker.work()
+
+    def lacking(connection, lacks):
+        connection.execute(delete(amphorae))
+        values = {"id": "a", "load_balancer_id": lb["id"], "status": "ALLOCATED", "cert_busy": False}
+        connection.execute(insert(amphorae).values(**values, lacks=lacks, created_at=utcnow()))
+
+    wanted = {"loadbalancer_id": lb["id"], "protocol": "UDP", "protocol_port": 53}
+    await database.write(lambda connection: lacking(connection, {"UDP": why}))
+    status, answer = await member.ask("POST", "/listeners", {"listener": wanted})
+    assert status == 501 and answer["faultstring"].endswith(why)
+    await database.write(lambda connection: lacking(connection, {"SCTP": why}))
+    assert (await member.ask("POST", "/listeners", {"listener": wanted}))[0] == 201

@@ -7,15 +7,17 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import select
+
 from samovar.config import LoadBalancerSettings
 
-from ..tables import listeners
+from ..tables import amphorae, listeners
 from ..tree import ends_tls
 from . import l7policies as policy_list
 from . import pools as pool_list
 from . import values
 from .change import Change, Row
-from .faults import bad, refuse
+from .faults import bad, refuse, unsupported
 from .fields import REFUSED, SETTING, Field, Fields, Values, common, created
 from .members import addresses_of
 from .security import check_ciphers, check_versions
@@ -106,6 +108,7 @@ def add_listener(change: Change, lb: Row, generation: int, given: Values) -> str
             raise bad("A TERMINATED_HTTPS listener needs a default_tls_container_ref or sni_container_refs.")
     if protocol == "PROMETHEUS" and not change.settings.allow_prometheus_listeners:
         raise bad("Listeners of protocol PROMETHEUS are switched off here.")
+    _refuse_what_hosts_lack(change, lb, protocol)
     secure_listener(change, listener)
     check_listener(change, lb, listener)
     for other in change.alive(
@@ -119,6 +122,16 @@ def add_listener(change: Change, lb: Row, generation: int, given: Values) -> str
             )
     change.spend("listener", lb["project_id"])
     return change.add(listeners, lb, generation, **listener)
+
+
+def _refuse_what_hosts_lack(change: Change, lb: Row, protocol: str) -> None:
+    """Raise 501 where no host of the load balancer's amphorae (or of all, while it has none) can carry the
+    protocol."""
+    columns = amphorae.c
+    known = change.connection.execute(select(columns.load_balancer_id, columns.lacks)).all()
+    rows = [row[1] or {} for row in known if row[0] == lb["id"]] or [row[1] or {} for row in known]
+    if rows and all(protocol in row for row in rows):
+        raise unsupported(lb["provider"], rows[0][protocol])
 
 
 def transport(protocol: str) -> str:

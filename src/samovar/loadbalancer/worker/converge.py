@@ -62,6 +62,7 @@ class Converger:
         self._database, self._cloud, self._settings = database, cloud, settings
         self.amphorae, self.groups = amphorae, Groups(cloud)
         self._brought: dict[str, _Brought] = {}
+        self._lacking: dict[str, Mapping[str, str]] = {}
 
     def forget(self, lb_id: str) -> None:
         """Look at everything again next time."""
@@ -166,6 +167,7 @@ class Converger:
         return bool(rows)
 
     async def remove(self, row: Amphora) -> None:
+        self._lacking.pop(row.id, None)
         await self.amphorae.remove(row)
         await self._database.write(lambda c: drop(c, row.id))
 
@@ -290,6 +292,10 @@ class Converger:
         running, status = await asyncio.gather(agent.get("/1/configuration"), agent.get("/1/status"))
         held = status["certificates"]
         place = dataclasses.replace(place, most_connections=_most_connections(status))
+        lacks = status.get("lacks", {})
+        if self._lacking.get(agent.amphora_id) != lacks:
+            await self._note(agent.amphora_id, lacks=lacks)
+            self._lacking[agent.amphora_id] = lacks
         for _ in range(MOST_BLAMED):
             rendered = render(tree, place)
             try:

@@ -578,6 +578,7 @@ def upgrade() -> None:
         sa.Column("cached_zone", sa.String(length=255), nullable=True),
         sa.Column("image_id", sa.String(length=36), nullable=True),
         sa.Column("compute_flavor", sa.String(length=255), nullable=True),
+        sa.Column("lacks", Json(), nullable=True),
         sa.Column("created_at", Timestamp(), nullable=False),
         sa.Column("updated_at", Timestamp(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_loadbalancer_amphorae")),
