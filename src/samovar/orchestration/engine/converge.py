@@ -31,7 +31,9 @@ from .kinds import Kind
 from .loaded import NeedsAttribute
 from .lookups import look_up_names, needs_look_up
 from .nested import NestedSteps
+from .pursuit import Fatal
 from .rows import COMPLETE, FAILED, IN_PROGRESS, Resource
+from .scribe import LeaseLost
 from .snapshot_removal import SnapshotRemoval
 from .snapshots import Kept
 from .stack_run import StackRun
@@ -332,6 +334,10 @@ class Converge:
 
     def _refused(self, name: str, error: Exception) -> Work:
         """A resource that cannot even be evaluated or validated."""
+        if isinstance(error, Fatal):
+            raise error
+        if isinstance(error, LeaseLost):
+            raise Fatal(error) from error  # an engine goes on with it; nothing of the stack has failed
         row = self.run.current.get(name)
         failure = step_failed(name, error)
         action = "CREATE" if row is None or row.never_made else "UPDATE"
