@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What operators see of a process: figures, traces, logs."""
+"""What operators see of a process: figures, traces, logs.
 
-from . import figures
+`from samovar.observability import figures` loads Prometheus' library; the rest does not.
+"""
+
 from .logs import about, begin_logging, task_is_about
 from .tracing import begin_tracing, end_tracing, span, traced
 
@@ -10,7 +12,6 @@ __all__ = [
     "begin_logging",
     "begin_tracing",
     "end_tracing",
-    "figures",
     "span",
     "task_is_about",
     "traced",
