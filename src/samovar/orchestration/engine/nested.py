@@ -32,6 +32,7 @@ from .requests import (
     update_stack,
 )
 from .rows import COMPLETE, IN_PROGRESS, Resource, Stack, short_id
+from .scaling_groups import SCALING_GROUPS
 from .snapshots import Kept, kept_definition, restore_stack
 from .store import count_resources_of_tree, get_stack, list_resources
 from .texts import limits_of
@@ -126,20 +127,17 @@ class NestedSteps:
                 row.data[SKIPPED] = kept.data[SKIPPED]
             row.data[RESTORING] = run.operation.id
             request = request_for_child(run)
+            definition = await self._restored_definition(row, wanted, snapshot, present)
             if present is None:
                 child = self._new_child(row, "")
                 row.physical_id = child.id
                 wanted.write_to(row)
-                change = _Submitted(
-                    lambda c: create_stack(
-                        c, run.parts.vault, child, kept_definition(c, run.parts.vault, snapshot),
-                        request_for_child(run, snapshot_id=snapshot),
-                    )
-                )  # fmt: skip
+                anew = request_for_child(run, snapshot_id=snapshot)
+                change = _Submitted(lambda c: create_stack(c, run.parts.vault, child, definition, anew))
             else:
                 child = present.stack
                 change = _Submitted(
-                    lambda c: restore_stack(c, run.parts.vault, child.id, snapshot, request)[1]
+                    lambda c: restore_stack(c, run.parts.vault, child.id, snapshot, request, definition)[1]
                 )
             run.scribe.change(change)
             await self.steps.begin(row, action)
@@ -149,6 +147,24 @@ class NestedSteps:
         wanted.write_to(row)
         run.forget_attributes(row)
         self.steps.end(row, action, whole=True)
+
+    async def _restored_definition(
+        self, row: Resource, wanted: Wanted, snapshot: str, present: LoadedStack | None
+    ) -> Definition:
+        """What the nested stack is to be: as the parent means it now, with the members that it had then."""
+        run = self.run
+        plan = child_plan(run, wanted, row.data, present)
+        row.data.update(plan.notes)
+        phase = plan.phases[-1]
+        if wanted.kind.declared.name in SCALING_GROUPS:
+            vault = run.parts.vault
+            kept = await run.parts.database.read(lambda c: kept_definition(c, vault, snapshot))
+            members = list(phase.template["resources"].values())
+            if members:
+                names = kept.template["resources"]
+                template = {**phase.template, "resources": dict.fromkeys(names, members[0])}
+                phase = Phase(template, phase.parameters)
+        return child_definition(run, wanted, phase)
 
     async def _is_there(self, row: Resource, wanted: Wanted, phase: Phase) -> bool:
         """Whether the creation that was interrupted made just this, so that nothing is left to do."""

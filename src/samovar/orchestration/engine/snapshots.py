@@ -225,10 +225,18 @@ def resource_data(row: Resource, data: Mapping[str, Any], notes: Mapping[str, st
 
 
 def restore_stack(
-    connection: Connection, vault: Vault, stack_id: str, snapshot_id: str, request: Request
+    connection: Connection,
+    vault: Vault,
+    stack_id: str,
+    snapshot_id: str,
+    request: Request,
+    definition: Definition | None = None,
 ) -> tuple[Stack, str]:
-    """Write an update to the definition that a snapshot keeps. Raises StackGone, ActionNotAllowed."""
-    definition = kept_definition(connection, vault, snapshot_id)
+    """Write an update to the definition that a snapshot keeps. Raises StackGone, ActionNotAllowed.
+
+    A nested stack's `definition` is given: what it says of its parent's objects is so now.
+    """
+    definition = definition or kept_definition(connection, vault, snapshot_id)
     request = _with(request, snapshot_id=snapshot_id)
     return update_stack(connection, vault, stack_id, definition, request, action="RESTORE")
 
