@@ -243,6 +243,32 @@ def test_a_server_signals_its_wait_condition(client):
     assert json.loads(told) == {"1": "ready", "second": None}
 
 
+def test_a_snapshot_saves_a_server_and_brings_it_back(client):
+    (made,) = client("stack snapshot create waits --name saved -f json")
+    assert made[0] == 0, made
+    snapshot = json.loads(made[1])["ID"]
+    until(client, "stack show waits -c stack_status -f value", "SNAPSHOT_COMPLETE")
+    lines = [
+        f"stack snapshot show waits {snapshot} -f json",
+        "image list --private -f json",
+        "stack resource show waits server -f json",
+    ]
+    shown, images, server = (json.loads(each) for each in all_good(client(*lines), lines))
+    image = shown["snapshot"]["data"]["resources"]["server"]["resource_data"]["snapshot_image_id"]
+    assert [each["ID"] for each in images] == [image]
+    (restored,) = client(f"stack snapshot restore waits {snapshot}")
+    assert restored[0] == 0, restored
+    until(client, "stack show waits -c stack_status -f value", "RESTORE_COMPLETE")
+    lines = [
+        f"server show {server['physical_resource_id']} -f json",
+        f"stack snapshot delete waits {snapshot}",
+    ]
+    rebuilt = json.loads(all_good(client(*lines), lines)[0])
+    assert rebuilt["status"] == "ACTIVE" and image in rebuilt["image"], rebuilt["image"]
+    until(client, "stack snapshot list waits -f value", "")
+    until(client, "image list --private -f value", "")
+
+
 def test_a_stack_is_abandoned_and_adopted_with_its_server_running(client):
     lines = [
         "server list -f json -c ID -c Status",

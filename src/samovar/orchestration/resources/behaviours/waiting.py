@@ -7,6 +7,7 @@ import json
 import random
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from samovar.orchestration.resources.behaviour import (
@@ -19,6 +20,7 @@ from samovar.orchestration.resources.behaviour import (
 )
 
 _KEYS = ("id", "status", "data", "reason")
+_TOKEN = "token"
 _BEGUN = "begun"
 _UNTIL = "until"
 
@@ -49,10 +51,13 @@ class WaitConditionHandle(Behaviour):
                 )
             raise ResourceFailed(f"The signal transport {transport} is not available for wait conditions.")
         address = await context.signal_address()
+        # The token of the first day stays that of the handle: what was made with it must not change later.
+        await context.set_data(_TOKEN, address.token, secret=True)
         return address.user_id
 
     async def attributes(self, context: ResourceContext, names: frozenset[str]) -> Mapping[str, Any]:
         address = await context.signal_address()
+        address = replace(address, token=context.data.get(_TOKEN, address.token))
         transport = str(context.properties.get("signal_transport"))
         values: dict[str, Any] = {"signal": json.dumps(signal_details(transport, address))}
         if transport in ("TOKEN_SIGNAL", "CFN_SIGNAL"):
