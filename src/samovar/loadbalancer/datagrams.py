@@ -65,12 +65,12 @@ def _pool(pool: Pool, versions: set[int], broken: dict[str, str]) -> dict[str, A
 def _member(member: Member) -> dict[str, Any]:
     return {
         "id": member.id,
-        "address": member.address,
+        "address": str(ipaddress.ip_address(member.address)),
         "port": member.port,
         "weight": member.weight,
         "enabled": member.enabled,
         "backup": member.backup,
-        "monitor_address": member.monitor_address,
+        "monitor_address": member.monitor_address and str(ipaddress.ip_address(member.monitor_address)),
         "monitor_port": member.monitor_port,
     }
 

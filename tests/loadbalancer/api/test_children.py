@@ -457,3 +457,13 @@ async def test_what_no_host_can_carry_is_refused_with_its_reason(database, membe
     assert status == 501 and answer["faultstring"].endswith(why)
     await database.write(lambda connection: lacking(connection, {"SCTP": why}))
     assert (await member.ask("POST", "/listeners", {"listener": wanted}))[0] == 201
+
+
+async def test_an_address_is_shown_as_it_was_written_and_compared_as_what_it_is(member, pool):
+    path = f"pools/{pool['id']}/members"
+    made = await member.create(path, address="2001:db8:0:0:0:0:0:1", protocol_port=80)
+    assert made["address"] == "2001:db8:0:0:0:0:0:1"
+    again = {"member": {"address": "2001:db8::1", "protocol_port": 80}}
+    assert (await member.refused("POST", f"/{path}", again))[0] == 409
+    await member.put(f"/{path}", status=202, members=[{"address": "2001:db8::1", "protocol_port": 80}])
+    assert [one["id"] for one in await member.get(f"/{path}")] == [made["id"]]

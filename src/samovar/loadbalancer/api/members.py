@@ -20,15 +20,16 @@ from .collection import IN_TREE, ROOT, Objects, fetch, kind_of
 from .faults import as_fault, bad, refuse, refuse_route, unsupported
 from .fields import Field, Fields, Values, changed, common, created, wrapped
 from .listing import index
+from .values import address as canonical
 
 FIELDS: Fields = {
     **common(described=False),
-    "address": Field(values.address, required=True, update=False),
+    "address": Field(values.spelled_address, required=True, update=False),
     "protocol_port": Field(values.integer(1, 65535), required=True, update=False),
     "weight": Field(values.integer(0, 256), 1),
     "backup": Field(values.boolean, False),
     "subnet_id": Field(values.identity, update=False),
-    "monitor_address": Field(values.address),
+    "monitor_address": Field(values.spelled_address),
     "monitor_port": Field(values.integer(1, 65535)),
     "request_sriov": Field(values.boolean, False, update=False),
 }
@@ -38,15 +39,15 @@ CHANGEABLE = ("name", "weight", "backup", "admin_state_up", "monitor_address", "
 def add_member(change: Change, lb: Row, pool: RowMapping, generation: int, given: Values) -> str:
     """A new member of the pool. Raises 400, 403 (quota), 409, 501."""
     values = {name: value for name, value in given.items() if name not in ("project_id", "tenant_id")}
-    if values["address"] in change.settings.reserved_ips:
+    address = canonical(values["address"])
+    if address in {canonical(one) for one in change.settings.reserved_ips}:
         raise bad(f"The address {values['address']} is reserved and cannot be a member's.")
     same = change.alive(
         members,
         members.c.pool_id == pool["id"],
-        members.c.address == values["address"],
         members.c.protocol_port == values["protocol_port"],
     )
-    if same:
+    if any(canonical(row["address"]) == address for row in same):
         where = f"{values['address']} port {values['protocol_port']}"
         raise refuse(409, f"Pool {pool['id']} has a member with the address {where} already.")
     if pool["protocol"] == "UDP":
@@ -224,13 +225,13 @@ class Members(Objects):
     async def _known(self, pool_id: str) -> set[tuple[str, int]]:
         def run(connection: Connection) -> set[tuple[str, int]]:
             query = select(members.c.address, members.c.protocol_port).where(members.c.pool_id == pool_id)
-            return {(row.address, row.protocol_port) for row in connection.execute(query)}
+            return {(canonical(row.address), row.protocol_port) for row in connection.execute(query)}
 
         return await self.backend.database.read(run)
 
 
 def key(row: Row) -> tuple[str, int]:
-    return row["address"], row["protocol_port"]
+    return canonical(row["address"]), row["protocol_port"]
 
 
 def touch(change: Change, pool_id: str, generation: int) -> None:

@@ -112,6 +112,12 @@ def address(value: Any) -> str:
         raise ValueError("Value should be IPv4 or IPv6 format") from None
 
 
+def spelled_address(value: Any) -> str:
+    """An address as it was written; `address` of it is what it is compared by."""
+    address(value)
+    return str(value)
+
+
 def cidr(value: Any) -> str:
     """A prefix; bits of the host part are cut off."""
     try:
