@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -37,6 +37,9 @@ class Transport(Protocol):
         """Give up pooled connections."""
 
 
+GRACE = 2.0
+
+
 async def _messages(body: Body) -> AsyncIterator[Message]:
     """The body as an ASGI application receives it."""
     if body is not None and not isinstance(body, bytes):
@@ -51,6 +54,7 @@ class InProcess:
 
     def __init__(self, application: ASGIApp) -> None:
         self._application = application
+        self._serving: set[asyncio.Future[None]] = set()
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], body: Body, timeout: float
@@ -93,15 +97,28 @@ class InProcess:
             elif message["type"] == "http.response.body":
                 chunks.append(message.get("body", b""))
 
-        try:
-            async with asyncio.timeout(timeout):
-                await self._application(scope, receive, send)
-        except TimeoutError as error:
-            raise CloudUnreachable(f"{method} {url}: no answer within {timeout:g} s") from error
+        await self._serve(self._application(scope, receive, send), f"{method} {url}", timeout)
         return RawAnswer(status, answered, b"".join(chunks))
+
+    async def _serve(self, work: Awaitable[None], what: str, timeout: float) -> None:
+        """Let the application answer. As over a line, it goes on when nobody waits for it any more."""
+        serving = asyncio.ensure_future(work)
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+        serving.add_done_callback(_looked_at)
+        for patience in (timeout, GRACE):  # when this process has stood still, the answer comes just now
+            done, _ = await asyncio.wait({serving}, timeout=patience)
+            if done:
+                return serving.result()
+        raise CloudUnreachable(f"{what}: no answer within {timeout:g} s")
 
     async def close(self) -> None:
         """Nothing to give up."""
+
+
+def _looked_at(serving: asyncio.Future[None]) -> None:
+    if not serving.cancelled():
+        serving.exception()
 
 
 class Http:
