@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 
 
 def run(options: argparse.Namespace) -> int:
-    from samovar.database import Database
+    from samovar.database import Database, DatabaseUnavailable
     from samovar.database.migrate import MigrationError, current, upgrade
 
     state = StateDirectory(options.state_dir)
     state.make()
     if options.action in ("backup", "restore"):
         return _copy(options)
-    database = Database(settings(options).database_url)
+    try:
+        database = Database(settings(options).database_url)
+    except ValueError as error:
+        raise CommandError(f"[database] connection: {error}") from error
     try:
         if options.action in ("purge-deleted", "purge_deleted"):
             return _purge(database, options)
@@ -35,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         if options.action == "upgrade":
             upgrade(database, options.revision or "head")
         after = current(database)
-    except MigrationError as error:
+    except (MigrationError, DatabaseUnavailable) as error:
         raise CommandError(str(error)) from error
     finally:
         database.close_now()
