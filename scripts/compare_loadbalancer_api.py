@@ -19,6 +19,7 @@ from typing import Any
 from starlette.routing import Route
 
 from samovar.config import LoadBalancerSettings, Settings
+from samovar.database import Database
 from samovar.loadbalancer.api import catalogue, health_monitors, l7policies, l7rules, members, pools
 from samovar.loadbalancer.api.discovery import UPDATED
 from samovar.loadbalancer.api.fields import Fields
@@ -52,7 +53,8 @@ def routes() -> set[tuple[str, str]]:
     """Every method and path that is served, with all parameters written alike."""
     nothing: Any = None
     settings = Settings(state_dir=Path())
-    service = Service(nothing, nothing, settings, nothing, own=nothing, caller=nothing)
+    database = Database("sqlite:////nowhere/never-asked.db")
+    service = Service(database, nothing, settings, nothing, own=nothing, caller=nothing)
     application: Any = service.api().asgi()
     found = set()
     for route in application.routes:
