@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of fault on every service of the guide's cluster, each under a steady mix, with a balance sheet.
 
-    python tests/cluster/drill.py [--long] [--only WORD]
+    python tests/cluster/drill.py [--long] [--only WORD] [--rate N]
 
 --long has frozen processes and absent servers stay so for a minute instead of fifteen seconds.
 """
@@ -60,6 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--only", default="", help="faults whose name has this word")
+    parser.add_argument("--rate", type=float, default=1.5, help="stacks begun each second")
     options = parser.parse_args()
     away = 60.0 if options.long else 15.0
     print(
@@ -70,7 +71,7 @@ def main() -> None:
         for name, hurt, mend in faults(made):
             if options.only not in name:
                 continue
-            mix = made.mix(away + 8, rate=1.5)
+            mix = made.mix(away + 8, rate=options.rate)
             time.sleep(4)
             hurt()
             time.sleep(away)

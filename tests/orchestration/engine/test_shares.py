@@ -6,7 +6,9 @@ import time
 
 from stand import Stand
 
+from samovar.clients import CloudError
 from samovar.orchestration.engine.tables import operations
+from samovar.orchestration.resources.behaviours import behaviour_of
 
 ONE = {"heat_template_version": "2021-04-16", "resources": {"r": {"type": "OS::Heat::RandomString"}}}
 SLOW = {
@@ -61,3 +63,25 @@ async def test_what_one_engine_has_no_place_for_another_one_takes_at_once(tmp_pa
 
 async def _busy(*engines):
     return [engine.busy for engine in engines] == [2, 2]
+
+
+async def test_a_service_in_trouble_before_anything_was_asked_of_it_is_waited_for(tmp_path):
+    class Troubled(type(behaviour_of("OS::Heat::RandomString"))):
+        tries = 0
+
+        async def prepare(self, context):
+            self.tries += 1
+            if self.tries < 3:
+                raise CloudError(
+                    503, "HTTP 503", service="key-manager", method="GET", path="/", request_id="r", body=None
+                )
+            return await super().prepare(context)
+
+    stand = Stand(tmp_path)
+    stand.behaviours["OS::Heat::RandomString"] = troubled = Troubled()
+    try:
+        await stand.engine()
+        stack = await stand.settled(await stand.create(ONE))
+        assert (stack.status, troubled.tries) == ("COMPLETE", 3), stack.status_reason
+    finally:
+        await stand.close()

@@ -57,7 +57,8 @@ class Steps:
         if declared.prepares_for_replace and row.replaces and row.physical_id is None:
             await self._make_way(row, self.run.rows.get(row.replaces))
         if not interrupted:
-            row.data.update(self._as_kept(row, wanted, await behaviour.prepare(context)))
+            notes = await self.run.persist(row, lambda: behaviour.prepare(context), declared.service)
+            row.data.update(self._as_kept(row, wanted, notes))
         await self.begin(row, "CREATE", announce=not interrupted)
         if interrupted and row.physical_id is None:
             await self._look_for_object(row, context, self.run.taken_over)
