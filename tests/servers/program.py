@@ -46,7 +46,8 @@ class Program:
             )
         number = "QUIT" if self.user else "KILL"
         self._watcher = subprocess.Popen(  # its input ends when this process does
-            ["sh", "-c", f"read _; kill -{number} {self._process.pid}"], stdin=subprocess.PIPE
+            ["sh", "-c", f"read _; kill -{number} {self._process.pid}; sleep 2; rm -rf {self.directory}"],
+            stdin=subprocess.PIPE,
         )
         deadline = time.monotonic() + seconds
         while True:
