@@ -12,7 +12,7 @@ from samovar.database import Database, metadata
 from servers import databases
 from servers.stores import Memcached, Redis
 
-HEARTBEAT, SILENCE = 0.2, 1.0
+HEARTBEAT, SILENCE = 0.2, 3.0
 
 
 @pytest.fixture(scope="module")
