@@ -77,7 +77,7 @@ def _dump_sqlite(source: Path, file: Path) -> None:
             closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as before,
             closing(sqlite3.connect(file)) as after,
         ):
-            before.backup(after, pages=1000)
+            before.backup(after)  # in one step: several would begin anew whenever others have written between
             after.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.Error as error:
         raise BackupError(f"the database {source} could not be read: {error}") from error
