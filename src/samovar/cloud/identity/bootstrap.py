@@ -41,8 +41,7 @@ ROLES = (
 )
 IMPLIED = (
     *(("admin", "manager"), ("manager", "member"), ("member", "reader")),
-    *(("admin", "load-balancer_admin"), ("member", "load-balancer_member"), ("member", "creator")),
-    *(("reader", "load-balancer_observer"), ("member", "heat_stack_owner")),
+    *(("member", "creator"), ("member", "heat_stack_owner")),
 )
 SERVICE_USERS = ("heat", "nova", "neutron", "glance", "octavia", "ceilometer")
 
