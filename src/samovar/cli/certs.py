@@ -135,6 +135,7 @@ async def _rotate(options: argparse.Namespace) -> int:
     """Renew the controllers' certificate and those of all amphorae; with --authority the signer first."""
     from samovar.database import Database
     from samovar.loadbalancer.authorities import CLIENT_CA, SERVER_CA, Authority, Store
+    from samovar.loadbalancer.deployment import Deployment
     from samovar.loadbalancer.housekeeping import Service
     from samovar.loadbalancer.worker import Parts
     from samovar.messaging import LocalBus
@@ -144,9 +145,9 @@ async def _rotate(options: argparse.Namespace) -> int:
     if running is None:
         raise CommandError("the cloud does not run, and amphorae are told by it: start it with 'samovar up'")
     own = service_cloud(state, running, "octavia")
-    store: Store = Parts.of(given, own).store
     authority = {"server": SERVER_CA, "client": CLIENT_CA}.get(options.authority or "")
     database = Database(given.database_url)
+    store: Store = Parts.of(given, own, Deployment(database)).store
     if authority is not None and database.url.get_backend_name() != "sqlite":
         raise CommandError(
             "several machines share these authorities: make others with 'samovar certs create --output DIR', "

@@ -2,7 +2,8 @@
 """Strays: ports of VIPs whose load balancer never came to be.
 
 The API makes a VIP's port before it writes the load balancer down; one that is killed in between
-leaves the port behind. Whoever keeps house calls `remove_strays` from time to time.
+leaves the port behind. Whoever keeps house calls `remove_strays` from time to time. Ports without this
+deployment's mark are not its own: another one works on the same cloud.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, select
 from samovar.clients import Cloud, CloudError
 from samovar.database import Database, utcnow
 
+from .deployment import Deployment
 from .tables import load_balancers
 
 OWNER = "Octavia"
@@ -23,17 +25,22 @@ PATIENCE = datetime.timedelta(minutes=10)
 """How long a port is left alone: its request may still be on the way."""
 
 
-async def remove_strays(database: Database, own: Cloud, now: datetime.datetime | None = None) -> list[str]:
+async def remove_strays(
+    database: Database, own: Cloud, deployment: Deployment, now: datetime.datetime | None = None
+) -> list[str]:
     """Remove VIP ports older than PATIENCE that belong to no load balancer; their ids.
 
     Raises CloudError, CloudUnreachable, ServiceNotInCatalog.
     """
     answer = await own.get("network", "/v2.0/ports", query={"device_owner": OWNER})
     latest = (now or utcnow()) - PATIENCE
+    mark = await deployment.words()
     owners = {
         port["id"]: port["device_id"].removeprefix(PREFIX)
         for port in answer["ports"]
-        if port["device_id"].startswith(PREFIX) and _made(port["created_at"]) < latest
+        if port["device_id"].startswith(PREFIX)
+        and port.get("description") == mark
+        and _made(port["created_at"]) < latest
     }
     known = await database.read(lambda connection: _known(connection, list(owners.values())))
     removed = []

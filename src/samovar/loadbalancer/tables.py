@@ -46,6 +46,14 @@ def _in_tree() -> Column[Any]:
     )
 
 
+# One row: which load balancing this is, among all those over one cloud.
+deployments = Table(
+    "loadbalancer_deployments",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("id", Id, nullable=False),
+)
+
 # `additional_vips`: [{subnet_id, ip_address, port_id, network_id, owned}]. `vip_owned`: the service made the
 # port and removes it with the load balancer. `applied_generation`: what the amphorae carry.
 load_balancers = Table(

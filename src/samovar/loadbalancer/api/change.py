@@ -22,6 +22,7 @@ from samovar.messaging import Bus
 from samovar.web import Call
 
 from .. import operations as work
+from ..deployment import Deployment
 from ..tables import (
     health_monitors,
     l7policies,
@@ -255,6 +256,7 @@ class Backend:
     settings: LoadBalancerSettings
     policy: Policy
     clouds: Clouds
+    deployment: Deployment
 
     async def commit(self, call: Call, change: Callable[[Change], T]) -> T:
         """Run `change` in one transaction; when it is durable, ring for the operations it asked for."""

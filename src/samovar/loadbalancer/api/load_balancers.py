@@ -103,7 +103,7 @@ class LoadBalancers(Objects):
             self.backend.enforce(call, "loadbalancer:post:vip_sg_ids", project)
         choice = await self.backend.database.read(lambda connection: self._choose(connection, given))
         await subnets_in(self.backend, call, given["listeners"], given["pools"])
-        planner = VipPlanner(self.backend.clouds, self.backend.settings, call)
+        planner = VipPlanner(self.backend, call)
         await planner.check_qos(given["vip_qos_policy_id"])
         await planner.check_groups(given["vip_sg_ids"])
         await check_references(self.backend, call, *references_in(given["listeners"], given["pools"]))
@@ -176,7 +176,7 @@ class LoadBalancers(Objects):
         given = changed(self.argument, self.kind.name, body, self.fields)
         if "vip_sg_ids" in given:
             self.backend.enforce(call, "loadbalancer:put:vip_sg_ids", row["project_id"])
-        planner = VipPlanner(self.backend.clouds, self.backend.settings, call)
+        planner = VipPlanner(self.backend, call)
         await planner.check_qos(given.get("vip_qos_policy_id"))
         await planner.check_groups(given.get("vip_sg_ids") or ())
 

@@ -14,6 +14,7 @@ from samovar.database import Database
 from samovar.messaging import Bus
 from samovar.web import Api
 
+from ..deployment import Deployment
 from .amphorae import Amphorae
 from .catalogue import OFFERS, Catalogue
 from .change import Backend, Clouds
@@ -47,7 +48,8 @@ class Service:
         older_roles = not settings.policy.enforce_new_defaults
         self.policy = Policy(default_rules(older_roles=older_roles), settings.policy_file)
         database = database.in_turn("loadbalancer")
-        self.backend = Backend(database, bus, settings.loadbalancer, self.policy, Clouds(own, caller))
+        clouds, deployment = Clouds(own, caller), Deployment(database)
+        self.backend = Backend(database, bus, settings.loadbalancer, self.policy, clouds, deployment)
         self._validator = validator
         self._max_body = settings.api.max_json_body_size
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from samovar.clients import CloudError, CloudUnreachable, ServiceNotInCatalog, segment
-from samovar.config import LoadBalancerSettings
 from samovar.web import Call, Fault
 
-from .change import Clouds
+from .change import Backend
 from .faults import as_fault, bad, refuse
 from .fields import Values
 
@@ -32,10 +31,11 @@ class Vips:
 class VipPlanner:
     """Resolves what a request says of the VIP and allocates the ports."""
 
-    def __init__(self, clouds: Clouds, settings: LoadBalancerSettings, call: Call) -> None:
-        self.settings = settings
-        self.own = clouds.own
-        self.caller = clouds.caller(call.context.token)
+    def __init__(self, backend: Backend, call: Call) -> None:
+        self.settings = backend.settings
+        self.own = backend.clouds.own
+        self.caller = backend.clouds.caller(call.context.token)
+        self.deployment = backend.deployment
 
     async def allocate(self, lb_id: str, project_id: str, given: Values, zone: Mapping[str, Any]) -> Vips:
         """The VIP and the additional ones, with ports. Raises 400, 409, 503; then no port is left behind."""
@@ -218,6 +218,7 @@ class VipPlanner:
         fixed = {"subnet_id": subnet_id, **({"ip_address": address} if address else {})}
         wanted = {
             "name": f"octavia-lb-{lb_id}",
+            "description": await self.deployment.words(),
             "network_id": network_id,
             "admin_state_up": False,
             "device_id": f"lb-{lb_id}",

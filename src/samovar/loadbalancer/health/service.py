@@ -24,6 +24,7 @@ from samovar.messaging import Bus, Subscription
 from samovar.observability import figures
 
 from .. import operations
+from ..deployment import Deployment
 from ..tables import amphorae, load_balancers
 from ..tables import operations as operation_table
 from ..tree import Tree, load_tree
@@ -56,7 +57,7 @@ class Service:
     def __init__(self, database: Database, bus: Bus, settings: Settings, own: Cloud) -> None:
         self._database, self._bus, self._cloud = database, bus, own
         self._settings = given = settings.amphora
-        self._parts = Parts.of(settings, own)
+        self._parts = Parts.of(settings, own, Deployment(database))
         self._verifier = Verifier(self._parts.store.heartbeat_key)
         managers = max(len(given.controller_ip_port_list), 1)
         self._watch = Watch(

@@ -20,6 +20,7 @@ from samovar.messaging import Bus
 
 from .. import operations
 from ..authorities import AuthorityError
+from ..deployment import MARK, Deployment
 from ..strays import remove_strays
 from ..tables import amphorae, heard, load_balancers, statistics
 from ..tables import operations as operation_table
@@ -60,7 +61,8 @@ class Service:
         self._share = share or Partition(Alone(), GROUP)
         self._database, self._bus, self._cloud = database.in_turn("loadbalancer"), bus, own
         self._settings = settings.amphora
-        self._parts = Parts.of(settings, own)
+        self._deployment = Deployment(self._database)
+        self._parts = Parts.of(settings, own, self._deployment)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -97,12 +99,15 @@ class Service:
         await self._database.write(lambda c: _forget(c, utcnow() - age))
         known = await self._database.read(lambda c: set(c.execute(select(amphorae.c.id)).scalars()))
         found = await self._cloud.get("compute", "/servers/detail", query={"name": "amphora-"})
+        mark = await self._deployment.id()
         for server in found["servers"]:
+            if server.get("metadata", {}).get(MARK) != mark:
+                continue  # another load balancing's, over the same cloud
             match = SERVER.fullmatch(server["name"])
             if match and match[1] not in known and _older(server["created"], STRAY_SECONDS):
                 log.warning("the server %s belongs to no load balancer and is removed", server["name"])
                 await self._cloud.request("compute", "DELETE", f"/servers/{server['id']}")
-        for port in await remove_strays(self._database, self._cloud):
+        for port in await remove_strays(self._database, self._cloud, self._deployment):
             log.warning("the VIP port %s belonged to no load balancer and is removed", port)
 
     async def rotate(self, *, everything: bool = False) -> Rotated:

@@ -19,6 +19,7 @@ from samovar.clients import Cloud, CloudError
 from samovar.config import AmphoraSettings
 
 from ..authorities import Store, expires_at
+from ..deployment import MARK, Deployment
 from ..tree import Tree
 from .affinity import Affinity
 from .agent import Agent, Agents
@@ -68,9 +69,11 @@ class Amphorae:
         surroundings: Surroundings,
         store: Store,
         agents: Agents,
+        deployment: Deployment,
     ) -> None:
         self._cloud, self._settings = cloud, settings
         self._surroundings, self._store, self._agents = surroundings, store, agents
+        self._deployment = deployment
         self.affinity = Affinity(cloud, settings)
 
     def agent(self, amphora_id: str, address: str) -> Agent:
@@ -207,7 +210,11 @@ class Amphorae:
             "networks": [{"port": port["id"]} for port in ports],
             "user_data": base64.b64encode(born_with).decode(),
             "config_drive": True,
-            "metadata": {"load_balancer": tree.id, "role": row.role or ""},
+            "metadata": {
+                "load_balancer": tree.id,
+                "role": row.role or "",
+                MARK: await self._deployment.id(),
+            },
         }
         if self._settings.amp_ssh_key_name:
             server["key_name"] = self._settings.amp_ssh_key_name

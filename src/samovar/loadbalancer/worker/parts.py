@@ -10,6 +10,7 @@ from samovar.clients import Cloud
 from samovar.config import Settings
 
 from ..authorities import Authority, Store
+from ..deployment import Deployment
 from .agent import Agents
 from .amphorae import Amphorae
 from .surroundings import Surroundings
@@ -25,7 +26,7 @@ class Parts:
     amphorae: Amphorae
 
     @classmethod
-    def of(cls, settings: Settings, own: Cloud) -> Parts:
+    def of(cls, settings: Settings, own: Cloud, deployment: Deployment) -> Parts:
         """From the settings and the service's own credentials."""
         given = settings.amphora
         store = Store(
@@ -52,7 +53,8 @@ class Parts:
             read=given.rest_request_read_timeout,
         )
         surroundings = Surroundings(own, given)
-        return cls(store, agents, surroundings, Amphorae(own, given, surroundings, store, agents))
+        amphorae = Amphorae(own, given, surroundings, store, agents, deployment)
+        return cls(store, agents, surroundings, amphorae)
 
     async def close(self) -> None:
         await self.agents.close()

@@ -21,6 +21,7 @@ from samovar.observability import about, figures, span
 
 from .. import operations
 from ..authorities import AuthorityError
+from ..deployment import Deployment
 from ..operations import Operation
 from ..tree import Tree, load_tree
 from .agent import AgentRefused, AgentUnreachable
@@ -48,7 +49,7 @@ class Service:
         database = database.in_turn("loadbalancer")
         self._database, self._bus = database, bus
         self._settings: AmphoraSettings = settings.amphora
-        self._parts = Parts.of(settings, own)
+        self._parts = Parts.of(settings, own, Deployment(database))
         self._cloud = own
         self._converger = Converger(database, own, settings.amphora, self._parts.amphorae)
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{new_id()[:8]}"

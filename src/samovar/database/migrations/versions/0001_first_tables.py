@@ -598,6 +598,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_loadbalancer_availability_zone_profiles")),
     )
     op.create_table(
+        "loadbalancer_deployments",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_loadbalancer_deployments")),
+    )
+    op.create_table(
         "loadbalancer_flavor_profiles",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
