@@ -12,10 +12,10 @@ import msgspec
 from sqlalchemy import Connection
 
 from samovar.clients import Cloud, TokenCredentials
-from samovar.orchestration.engine.definitions import Definition, load_definition
+from samovar.orchestration.engine.definitions import load_definition
 from samovar.orchestration.engine.loaded import LoadedStack
 from samovar.orchestration.engine.parts import Parts
-from samovar.orchestration.engine.rows import Resource, Stack
+from samovar.orchestration.engine.rows import Stack
 from samovar.orchestration.engine.store import find_live_stack, get_stack, list_resources
 from samovar.web import Api, BadRequest, Call, Fault, Forbidden, Reply
 
@@ -108,18 +108,23 @@ class Desk:
             raise not_found("Stack", text)
         return stack
 
-    async def load(self, call: Call, stack: Stack) -> LoadedStack:
-        """The stack with its definition and rows, seen with the caller's eyes."""
+    async def describe(self, call: Call, stack: Stack) -> LoadedStack:
+        """The stack with its definition alone: nothing is known of its resources."""
         parts = self.parts
-
-        def query(connection: Connection) -> tuple[Definition | None, list[Resource]]:
-            definition = load_definition(connection, parts.vault, stack.definition_id)
-            return definition, list_resources(connection, parts.vault, stack.id)
-
-        definition, rows = await parts.database.read(query)
+        definition = parts.remembered(stack.definition_id)
+        if definition is None:
+            definition = await parts.database.read(
+                lambda c: load_definition(c, parts.vault, stack.definition_id)
+            )
         if definition is None:
             raise not_found("template of the Stack", stack.name)
-        return LoadedStack(parts, stack, definition, rows, self.cloud(call))
+        return LoadedStack(parts, stack, definition, (), self.cloud(call))
+
+    async def load(self, call: Call, stack: Stack) -> LoadedStack:
+        """The stack with its definition and rows, seen with the caller's eyes."""
+        described = await self.describe(call, stack)
+        rows = await self.parts.database.read(lambda c: list_resources(c, self.parts.vault, stack.id))
+        return LoadedStack(self.parts, stack, described.definition, rows, described.known_cloud)
 
     # Links
 

@@ -23,7 +23,7 @@ class Outputs:
         self.desk.add(api, "GET", f"{STACK}/outputs/{{key}}", self.show, "stacks:show_output")
 
     async def index(self, call: Call) -> dict[str, Any]:
-        loaded = await self.desk.load(call, await self.desk.find(call, live=True))
+        loaded = await self.desk.describe(call, await self.desk.find(call, live=True))
         return {
             "outputs": [
                 {"output_key": name, "description": output.description or "No description given"}

@@ -288,10 +288,11 @@ class Stacks:
     async def show(self, call: Call) -> dict[str, Any]:
         stack = await self.desk.find(call)
         wanted = flag(call, "resolve_outputs", True)
-        loaded = await self.desk.load(call, stack)
-        outputs = None
-        if wanted:
-            outputs = await outputs_shown(loaded) if stack.deleted_at is None else []
+        loaded = await self.desk.describe(call, stack)
+        outputs: list[dict[str, Any]] | None = [] if wanted else None
+        if wanted and stack.deleted_at is None and loaded.template.outputs:
+            loaded = await self.desk.load(call, stack)
+            outputs = await outputs_shown(loaded)
         return {"stack": stack_shown(self.desk, call, loaded, outputs)}
 
     async def _definition(self, call: Call) -> Definition:
