@@ -219,6 +219,5 @@ def _advice(said: list[str]) -> str:
     if not said or "not permitted" not in said[0]:
         return ""
     return (
-        ". The amphora may not set up its own network: where compute flavors decide on that, its flavor needs"
-        " the extra spec samovar:capabilities=NET_ADMIN."
+        ". The amphora may not set up its own network: the cloud that it runs on must let it (CAP_NET_ADMIN)."
     )

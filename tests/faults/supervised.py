@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from clouds import RunningCloud, new_cloud, started
+from clouds import RunningCloud, free_port, new_cloud, started
 
 REST = (
     "identity", "image", "network", "compute", "key-manager", "orchestration-api", "cloudformation-api",
@@ -25,6 +25,7 @@ REST = (
 class Victim:
     """A process that comes back."""
 
+    name = "the whole cloud"
     _frozen: int | None = None
 
     def pid(self) -> int:
@@ -154,6 +155,49 @@ def supervised(folder: Path, engines: int) -> Iterator[Supervised]:
         answers(f"http://127.0.0.1:{cloud.port}/readyz")
         for child in children:
             child.revive()
+        fleet = Supervised(cloud, list(children), [rest])
+        fleet.watch()
+        try:
+            yield fleet
+        finally:
+            fleet.close()
+    finally:
+        for child in (*children, rest):
+            child.close()
+        cloud.samovar("down", "--purge", status=None)
+
+
+CONTROLLERS = {
+    "api": "loadbalancer-api",
+    "worker": "loadbalancer-worker",
+    "health manager": "loadbalancer-health",
+    "housekeeping": "loadbalancer-housekeeping",
+}
+
+
+@contextlib.contextmanager
+def balancing(folder: Path, *, apart: bool) -> Iterator[Supervised]:
+    """A cloud in `folder`; `apart`: each service of load balancing is a process of its own."""
+    cloud = new_cloud(folder)
+    if not apart:
+        with started(cloud):
+            yield Supervised(cloud, [WholeCloud(cloud)], [])
+        return
+    rest = Child(cloud, "rest", *REST[:5], "--port", str(cloud.port), "--external-cidr", cloud.external)
+    children = [Child(cloud, name, service) for name, service in CONTROLLERS.items()]
+    cloud.state_dir.mkdir(parents=True, exist_ok=True)
+    balancer = free_port()
+    (cloud.folder / "samovar.conf").write_text(
+        f"[samovar]\npublic_endpoint = http://127.0.0.1:{cloud.port}\n"
+        f"[api_settings]\nbind_host = 127.0.0.1\nbind_port = {balancer}\n"
+        f"public_endpoint = http://127.0.0.1:{balancer}\n"
+    )
+    try:
+        rest.revive()
+        answers(f"http://127.0.0.1:{cloud.port}/readyz")
+        for child in children:
+            child.revive()
+        answers(f"http://127.0.0.1:{balancer}/readyz")
         fleet = Supervised(cloud, list(children), [rest])
         fleet.watch()
         try:

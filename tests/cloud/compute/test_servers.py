@@ -36,6 +36,16 @@ async def test_a_server_comes_up_with_a_port_and_goes_with_it(compute):
     assert await compute.ask("GET", "/servers", status=200) == {"servers": []}
 
 
+async def test_only_an_administrator_gives_a_server_more_rights(compute):
+    server = {"name": "one", "imageRef": IMAGE, "flavorRef": "1", "networks": "none"}
+    body = {"server": server, "os:scheduler_hints": {"samovar:capabilities": "NET_ADMIN,NET_RAW"}}
+    assert (await compute.ask("POST", "/servers", body))[0] == 403
+    made = await compute.ask("POST", "/servers", body, token="admin", status=202)
+    await compute.until(made["server"]["id"], "ACTIVE")
+    spec = compute.host.specs[made["server"]["id"]]
+    assert spec.capabilities == ("NET_ADMIN", "NET_RAW")
+
+
 async def test_a_port_that_was_brought_stays(compute):
     port = {"id": "55555555-5555-4555-8555-555555555555", "network_id": NETWORK, "device_id": "",
             "mac_address": "fa:16:3e:aa:bb:cc", "status": "DOWN", "admin_state_up": True,

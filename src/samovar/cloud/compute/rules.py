@@ -18,6 +18,7 @@ DEFAULTS: Mapping[str, str] = {
     "os_compute_api:servers:show": READ,
     "os_compute_api:servers:create": WRITE,
     "os_compute_api:servers:create:requested_destination": ADMIN,
+    "os_compute_api:servers:create:capabilities": ADMIN,
     "os_compute_api:servers:update": WRITE,
     "os_compute_api:servers:delete": WRITE,
     "os_compute_api:servers:action": WRITE,

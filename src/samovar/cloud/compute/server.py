@@ -47,6 +47,8 @@ STATUS: Mapping[str, Mapping[str | None, str]] = {
 }
 """vm_state → task_state → status; a task that is not named leaves the status of the state."""
 
+CAPABILITIES = "samovar:capabilities"
+"""The extra spec of a flavor, and the scheduler hint of a server, that names what it may do beyond others."""
 NEGLECTED = frozenset({"lease_owner", "lease_epoch", "lease_expires_at"})
 
 

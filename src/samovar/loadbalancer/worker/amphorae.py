@@ -32,6 +32,8 @@ __all__ = ["Amphorae", "Standing"]
 OWNER = "Octavia"
 PATIENCE_TO_DELETE = 120.0
 MICROVERSION = "2.67"
+CAPABILITIES = {"samovar:capabilities": "NET_ADMIN,NET_RAW"}
+"""The local cloud's servers may not change their network; those of an administrator who asks for it may."""
 Port = Mapping[str, Any]
 
 
@@ -222,10 +224,9 @@ class Amphorae:
         if zone:
             server["availability_zone"] = zone
         group = await self.affinity.group(tree)
-        hints = {"os:scheduler_hints": {"group": group}} if group is not None else {}
-        made = await self._cloud.request(
-            "compute", "POST", "/servers", json={"server": server, **hints}, microversion=MICROVERSION
-        )
+        hints = CAPABILITIES if group is None else {**CAPABILITIES, "group": group}
+        body = {"server": server, "os:scheduler_hints": hints}
+        made = await self._cloud.request("compute", "POST", "/servers", json=body, microversion=MICROVERSION)
         return {
             "id": made.body["server"]["id"],
             "fresh": True,

@@ -27,7 +27,6 @@ MEMORY_MB = 256
 OWN_TAG = "amphora"
 OF_NETWORK = ("port", "security_group", "security_group_rule", "floatingip")
 OF_COMPUTE = ("instances", "cores", "ram", "server_groups", "server_group_members")
-CAPABILITIES = {"samovar:capabilities": "NET_ADMIN,NET_RAW"}
 
 
 class Lacking(Exception):
@@ -109,8 +108,6 @@ class Surroundings:
         except CloudError as error:
             if error.status != 409:
                 raise
-        specs = f"/flavors/{FLAVOR}/os-extra_specs"
-        await self.cloud.request("compute", "POST", specs, json={"extra_specs": CAPABILITIES})
         return FLAVOR
 
     async def _find_management(self) -> Management:

@@ -18,7 +18,7 @@ from samovar.cloud.compute.images import usable_image
 from samovar.cloud.compute.microversions import Version
 from samovar.cloud.compute.networks import resolve, resolve_groups
 from samovar.cloud.compute.operations import TOPIC, Asker, begin_delete
-from samovar.cloud.compute.server import COLUMNS, Server, find_server, server_from
+from samovar.cloud.compute.server import CAPABILITIES, COLUMNS, Server, find_server, server_from
 from samovar.cloud.compute.tables import keypairs, servers
 from samovar.database import Database, utcnow
 from samovar.messaging import Bus
@@ -112,6 +112,8 @@ class ServersApi:
         request = read_request(call.body, server, version)
         if request.destination is not None:
             call.enforce(RULE + "create:requested_destination", {"project_id": call.context.project_id})
+        if CAPABILITIES in request.hints:
+            call.enforce(RULE + "create:capabilities", {"project_id": call.context.project_id})
         zone = self._placement(request)
         draft = await self._draft(call, request, zone)
         asker, reservation = Asker.of(call.context, call.request_id), f"r-{secrets.token_hex(4)}"

@@ -10,9 +10,8 @@ import msgspec
 
 from samovar.cloud.compute.metadata.documents import Facts, meta_data, network_data
 from samovar.cloud.compute.metadata.userdata import decoded
+from samovar.cloud.compute.server import CAPABILITIES
 from samovar.cloud.host.specs import FileSpec, ServerSpec
-
-CAPABILITIES = "samovar:capabilities"
 
 
 def server_spec(facts: Facts, image: str, *, running: bool = True) -> ServerSpec:
@@ -36,16 +35,16 @@ def server_spec(facts: Facts, image: str, *, running: bool = True) -> ServerSpec
             FileSpec(path=each["path"], content=decoded(each["contents"])) for each in server.personality
         ),
         nameservers=nameservers(facts),
-        capabilities=capabilities(server.flavor),
+        capabilities=capabilities(server.flavor, server.hints),
         running=running,
     )
 
 
-def capabilities(flavor: Mapping[str, Any]) -> tuple[str, ...]:
-    """What servers of the flavor may do beyond others: its extra spec ``samovar:capabilities``, which only an
-    administrator can set. Amphorae change their own network."""
-    named = str((flavor.get("extra_specs") or {}).get(CAPABILITIES, ""))
-    return tuple(name.strip() for name in named.split(",") if name.strip())
+def capabilities(flavor: Mapping[str, Any], hints: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the server may do beyond others: its flavor's extra spec ``samovar:capabilities``, and the
+    scheduler hint of that name; only an administrator can give either. Amphorae change their own network."""
+    named = f"{(flavor.get('extra_specs') or {}).get(CAPABILITIES, '')},{hints.get(CAPABILITIES, '')}"
+    return tuple(dict.fromkeys(name.strip() for name in named.split(",") if name.strip()))
 
 
 def nameservers(facts: Facts) -> tuple[str, ...]:
