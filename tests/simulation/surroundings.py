@@ -14,7 +14,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, StaticPool, create_engine, event
+from lean_connection import LeanConnection
+from sqlalchemy import Connection
+from sqlalchemy.schema import CreateIndex, CreateTable
 from virtual_loop import PROCESS, Process, VirtualLoop
 
 from samovar.database import DatabaseUnavailable, metadata, tables
@@ -49,38 +51,32 @@ class Store:
     """The database itself: one SQLite in memory, emptied for each schedule."""
 
     def __init__(self) -> None:
-        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-
-        @event.listens_for(engine, "connect")
-        def configure(dbapi: Any, _record: Any) -> None:
-            dbapi.isolation_level = None
-            dbapi.execute("PRAGMA foreign_keys=ON").close()
-
-        @event.listens_for(engine, "begin")
-        def begin(connection: Connection) -> None:
-            if not connection.get_execution_options().get("reading"):
-                connection.connection.execute("BEGIN")
-
-        with engine.connect() as connection, connection.begin():
-            metadata.create_all(connection)
-        self._connection = engine.connect()
-        self._reading = engine.connect().execution_options(reading=True)
-        self._tables = [table for table in reversed(metadata.sorted_tables) if table.name.startswith("orch")]
+        self._connection = LeanConnection()
+        self._tables = [table for table in metadata.sorted_tables if table.name.startswith("orch")]
+        self._connection.command("PRAGMA foreign_keys=ON")
+        for table in self._tables:
+            self._connection.command(str(CreateTable(table).compile(dialect=LeanConnection.dialect)))
+            for index in table.indexes:
+                self._connection.command(str(CreateIndex(index).compile(dialect=LeanConnection.dialect)))
         self.away_until = 0.0
 
     def clear(self) -> None:
         self.away_until = 0.0
-        self._connection.rollback()
-        with self._connection.begin():
-            for table in self._tables:
-                self._connection.execute(table.delete())
+        for table in reversed(self._tables):
+            self._connection.command(f"DELETE FROM {table.name}")
 
     def read(self, query: Callable[[Connection], T]) -> T:
-        return query(self._reading)
+        return query(self._connection)  # type: ignore[arg-type]
 
     def write(self, change: Callable[[Connection], T]) -> T:
-        with self._connection.begin():
-            return change(self._connection)
+        self._connection.command("BEGIN")
+        try:
+            result = change(self._connection)  # type: ignore[arg-type]
+        except BaseException:
+            self._connection.command("ROLLBACK")
+            raise
+        self._connection.command("COMMIT")
+        return result
 
 
 class Handle:

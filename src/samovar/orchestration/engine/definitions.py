@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select
+from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, insert, select
 
 from samovar.database import new_id, utcnow
 
@@ -17,6 +17,25 @@ from .tables import definition_files, definitions, files, revisions, snapshots
 from .vault import Vault
 
 _select = select(definitions).where(definitions.c.id == bindparam("wanted"))
+_insert = insert(definitions)
+_those: BindParameter[Any] = bindparam("those", expanding=True)
+_files = select(files).where(files.c.digest.in_(_those))
+_known_files = select(files.c.digest).where(files.c.digest.in_(_those))
+_in_snapshots = select(snapshots.c.definition_id).where(snapshots.c.stack_id == bindparam("stack"))
+_in_history = select(revisions.c.definition_id).where(revisions.c.stack_id == bindparam("stack"))
+_unused = select(definitions.c.id).where(
+    definitions.c.stack_id == bindparam("stack"),
+    definitions.c.id.not_in(_those),
+    definitions.c.id.not_in(_in_snapshots),
+    definitions.c.id.not_in(_in_history),
+)
+_links = definition_files.c.definition_id.in_(_those)
+_linked = select(definition_files.c.digest).where(_links).distinct()
+_forget_links = delete(definition_files).where(_links)
+_forget = delete(definitions).where(definitions.c.id.in_(_those))
+_forget_files = delete(files).where(
+    files.c.digest.in_(_those), ~exists().where(definition_files.c.digest == files.c.digest)
+)
 
 
 @dataclass(slots=True)
@@ -46,9 +65,7 @@ def store_definition(connection: Connection, vault: Vault, stack_id: str, defini
     digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in definition.files.items()}
     wanted = {digests[name]: text for name, text in definition.files.items()}
     if wanted:
-        known = set(
-            connection.execute(select(files.c.digest).where(files.c.digest.in_(list(wanted)))).scalars()
-        )
+        known = set(connection.execute(_known_files, {"those": list(wanted)}).scalars())
         missing = [
             {"digest": digest, "content": text} for digest, text in wanted.items() if digest not in known
         ]
@@ -56,17 +73,18 @@ def store_definition(connection: Connection, vault: Vault, stack_id: str, defini
             connection.execute(insert(files), missing)
     environment, secret = _part(definition.environment, definition.hidden)
     connection.execute(
-        insert(definitions).values(
-            id=definition.id,
-            stack_id=stack_id,
-            template=definition.template,
-            environment=environment,
-            secrets=vault.seal(secret) if secret else None,
-            files=digests,
-            facade=definition.facade,
-            file=definition.file,
-            created_at=definition.created_at,
-        )
+        _insert,
+        {
+            "id": definition.id,
+            "stack_id": stack_id,
+            "template": definition.template,
+            "environment": environment,
+            "secrets": vault.seal(secret) if secret else None,
+            "files": digests,
+            "facade": definition.facade,
+            "file": definition.file,
+            "created_at": definition.created_at,
+        },
     )
     if wanted:
         links = [{"definition_id": definition.id, "digest": digest} for digest in wanted]
@@ -81,7 +99,7 @@ def load_definition(connection: Connection, vault: Vault, identity: str) -> Defi
     names: dict[str, str] = row["files"]
     contents: dict[str, str] = {}
     if names:
-        found = connection.execute(select(files).where(files.c.digest.in_(set(names.values())))).all()
+        found = connection.execute(_files, {"those": sorted(set(names.values()))}).all()
         by_digest = {row.digest: row.content for row in found}
         contents = {name: by_digest[digest] for name, digest in names.items()}
     environment: dict[str, Any] = row["environment"]
@@ -106,24 +124,14 @@ def load_definition(connection: Connection, vault: Vault, identity: str) -> Defi
 def drop_unused_definitions(connection: Connection, stack_id: str, keep: Iterable[str | None]) -> None:
     """Forget the definitions of a stack that nothing refers to any more, and the files only they had."""
     kept = [identity for identity in keep if identity]
-    in_snapshots = select(snapshots.c.definition_id).where(snapshots.c.stack_id == stack_id)
-    in_history = select(revisions.c.definition_id).where(revisions.c.stack_id == stack_id)
-    query = select(definitions.c.id).where(
-        definitions.c.stack_id == stack_id,
-        definitions.c.id.not_in(kept),
-        definitions.c.id.not_in(in_snapshots),
-        definitions.c.id.not_in(in_history),
-    )
-    unused = list(connection.execute(query).scalars())
+    unused = list(connection.execute(_unused, {"stack": stack_id, "those": kept}).scalars())
     if not unused:
         return
-    links = definition_files.c.definition_id.in_(unused)
-    digests = list(connection.execute(select(definition_files.c.digest).where(links).distinct()).scalars())
-    connection.execute(delete(definition_files).where(links))
-    connection.execute(delete(definitions).where(definitions.c.id.in_(unused)))
+    digests = list(connection.execute(_linked, {"those": unused}).scalars())
+    connection.execute(_forget_links, {"those": unused})
+    connection.execute(_forget, {"those": unused})
     if digests:
-        used = exists().where(definition_files.c.digest == files.c.digest)
-        connection.execute(delete(files).where(files.c.digest.in_(digests), ~used))
+        connection.execute(_forget_files, {"those": digests})
 
 
 def _part(environment: Mapping[str, Any], hidden: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from samovar.database import new_id, utcnow
 
@@ -18,6 +18,17 @@ from .tables import events
 
 STATE_CHANGED = "state changed"
 MAX_REASON = 20_000
+_insert = insert(events)
+_first_too_many = (
+    select(events.c.sequence)
+    .where(events.c.stack_id == bindparam("stack"))
+    .order_by(events.c.sequence.desc())
+    .offset(bindparam("keep"))
+    .limit(1)
+)
+_forget = delete(events).where(
+    events.c.stack_id == bindparam("stack"), events.c.sequence <= bindparam("oldest")
+)
 
 
 def stack_started(action: str) -> str:
@@ -87,19 +98,13 @@ def resource_event(
 def insert_events(connection: Connection, found: Sequence[Mapping[str, Any]]) -> None:
     """Write events in their order."""
     if found:
-        connection.execute(insert(events), list(found))
+        connection.execute(_insert, list(found))
 
 
 def prune_events(connection: Connection, stack_id: str, keep: int) -> None:
     """Drop all but the newest `keep` events of a stack (-1: keep all)."""
     if keep < 0:
         return
-    oldest = connection.execute(
-        select(events.c.sequence)
-        .where(events.c.stack_id == stack_id)
-        .order_by(events.c.sequence.desc())
-        .offset(keep)
-        .limit(1)
-    ).scalar()
+    oldest = connection.execute(_first_too_many, {"stack": stack_id, "keep": keep}).scalar()
     if oldest is not None:
-        connection.execute(delete(events).where(events.c.stack_id == stack_id, events.c.sequence <= oldest))
+        connection.execute(_forget, {"stack": stack_id, "oldest": oldest})

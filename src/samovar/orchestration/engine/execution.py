@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, bindparam, delete, update
 
 from samovar.clients import Cloud
 from samovar.database import utcnow
@@ -65,6 +65,12 @@ CONVERGING = frozenset({"CREATE", "UPDATE", "ROLLBACK", "ADOPT", "RESTORE"})
 ROLLED_BACK = frozenset({"CREATE", "UPDATE", "ADOPT", "RESTORE"})
 GRACE_SECONDS = 60.0
 ABORTED, TIMED_OUT = "user triggered cancel", "Timed out"
+
+_end_operation = update(operations).where(operations.c.id == bindparam("operation"))
+_end_resource = update(resources).where(resources.c.id == bindparam("resource"))
+_forget_resources = delete(resources).where(resources.c.stack_id == bindparam("stack"))
+_forget_tags = delete(stack_tags).where(stack_tags.c.stack_id == bindparam("stack"))
+_forget_revisions = delete(revisions).where(revisions.c.stack_id == bindparam("stack"))
 
 
 class Execution:
@@ -416,18 +422,19 @@ class Execution:
             current = stack.operation_id == self.operation_id
             beside = action in BESIDE and stack.action != "DELETE"
             status = DONE if current or beside else SUPERSEDED
+            details = self.operation.details
             connection.execute(
-                update(operations)
-                .where(operations.c.id == self.operation_id)
-                .values(
-                    status=status,
-                    status_reason=cut(failure or ""),
-                    failures=failures or None,
-                    details={key: each for key, each in self.operation.details.items() if key != "adopt"},
-                    finished_at=utcnow(),
-                    lease_owner=None,
-                    lease_expires_at=None,
-                )
+                _end_operation,
+                {
+                    "operation": self.operation_id,
+                    "status": status,
+                    "status_reason": cut(failure or ""),
+                    "failures": failures or None,
+                    "details": {key: each for key, each in details.items() if key != "adopt"},
+                    "finished_at": utcnow(),
+                    "lease_owner": None,
+                    "lease_expires_at": None,
+                },
             )
             if current:
                 self._end_resources(connection, ABORTED if action == "CANCEL" else failure or "")
@@ -461,7 +468,7 @@ class Execution:
                 "waiting": None,
             }
             changed["failure"] = aborted(reason or "the work was broken off")
-            connection.execute(update(resources).where(resources.c.id == row.id).values(changed))
+            connection.execute(_end_resource, {"resource": row.id, **changed})
             insert_events(connection, [resource_event(row)])
 
     def _take_notes(self) -> list[Resource]:
@@ -502,8 +509,8 @@ class Execution:
             forget_snapshots(
                 connection, [each.id for each in snapshots_of(connection, self.parts.vault, stack.id)]
             )
-            connection.execute(delete(resources).where(resources.c.stack_id == stack.id))
-            connection.execute(delete(stack_tags).where(stack_tags.c.stack_id == stack.id))
+            for forget in (_forget_resources, _forget_tags):
+                connection.execute(forget, {"stack": stack.id})
             if stack.owner_id is None and stack.credentials_id is not None:
                 drop_deferred(connection, stack.credentials_id)
                 stack.credentials_id = None
@@ -513,7 +520,7 @@ class Execution:
             stack.previous_definition_id = None
         save_stack(connection, stack)
         if action == "DELETE":
-            connection.execute(delete(revisions).where(revisions.c.stack_id == stack.id))
+            connection.execute(_forget_revisions, {"stack": stack.id})
         drop_unused_definitions(connection, stack.id, [stack.definition_id, stack.previous_definition_id])
         return None
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from samovar.database import new_id, utcnow
@@ -30,6 +30,15 @@ LEFT_TOPIC = "orchestration.left"
 SUPERSEDED_TOPIC = "orchestration.superseded"
 FINISHED_TOPIC = "orchestration.finished"
 SIGNALS_TOPIC = "orchestration.signals"
+
+_last_turn = select(func.coalesce(func.max(operations.c.turn), 0)).where(
+    operations.c.stack_id == bindparam("stack")
+)
+_add_operation = insert(operations)
+_add_stack = insert(stacks)
+_save_stack = update(stacks).where(stacks.c.id == bindparam("stack"))
+_forget_tags = delete(stack_tags).where(stack_tags.c.stack_id == bindparam("stack"))
+_add_tags = insert(stack_tags)
 
 
 class StackExists(Exception):
@@ -75,33 +84,32 @@ def add_operation(
 ) -> str:
     """Write an operation, as the newest of its stack unless it leaves the stack as it is; return its id."""
     now = utcnow()
-    turn = connection.execute(
-        select(func.coalesce(func.max(operations.c.turn), 0)).where(operations.c.stack_id == stack.id)
-    ).scalar_one()
+    turn = connection.execute(_last_turn, {"stack": stack.id}).scalar_one()
     identity = new_id()
     connection.execute(
-        insert(operations).values(
-            id=identity,
-            stack_id=stack.id,
-            turn=turn + 1,
-            depth=stack.depth,
-            action=action,
-            status=WAITING,
-            status_reason="",
-            definition_id=definition_id,
-            details={**request.details, "user": request.user_name},
-            done=None,
-            failures=None,
-            requested_by=request.user_id,
-            request_id=request.request_id,
-            deadline_at=request.deadline or now + datetime.timedelta(seconds=request.timeout_seconds),
-            created_at=now,
-            started_at=None,
-            finished_at=None,
-            lease_owner=None,
-            lease_epoch=0,
-            lease_expires_at=None,
-        )
+        _add_operation,
+        {
+            "id": identity,
+            "stack_id": stack.id,
+            "turn": turn + 1,
+            "depth": stack.depth,
+            "action": action,
+            "status": WAITING,
+            "status_reason": "",
+            "definition_id": definition_id,
+            "details": {**request.details, "user": request.user_name},
+            "done": None,
+            "failures": None,
+            "requested_by": request.user_id,
+            "request_id": request.request_id,
+            "deadline_at": request.deadline or now + datetime.timedelta(seconds=request.timeout_seconds),
+            "created_at": now,
+            "started_at": None,
+            "finished_at": None,
+            "lease_owner": None,
+            "lease_epoch": 0,
+            "lease_expires_at": None,
+        },
     )
     if newest:
         stack.operation_id = identity
@@ -111,25 +119,25 @@ def add_operation(
 def save_stack(connection: Connection, stack: Stack) -> None:
     """Write everything about a stack that can change."""
     connection.execute(
-        update(stacks)
-        .where(stacks.c.id == stack.id)
-        .values(
-            live_name=stack.live_name,
-            action=stack.action,
-            status=stack.status,
-            status_reason=cut(stack.status_reason),
-            definition_id=stack.definition_id,
-            previous_definition_id=stack.previous_definition_id,
-            operation_id=stack.operation_id,
-            credentials_id=stack.credentials_id,
-            user_project_id=stack.user_project_id,
-            description=stack.description,
-            tags=stack.tags,
-            timeout_mins=stack.timeout_mins,
-            disable_rollback=stack.disable_rollback,
-            updated_at=stack.updated_at,
-            deleted_at=stack.deleted_at,
-        )
+        _save_stack,
+        {
+            "stack": stack.id,
+            "live_name": stack.live_name,
+            "action": stack.action,
+            "status": stack.status,
+            "status_reason": cut(stack.status_reason),
+            "definition_id": stack.definition_id,
+            "previous_definition_id": stack.previous_definition_id,
+            "operation_id": stack.operation_id,
+            "credentials_id": stack.credentials_id,
+            "user_project_id": stack.user_project_id,
+            "description": stack.description,
+            "tags": stack.tags,
+            "timeout_mins": stack.timeout_mins,
+            "disable_rollback": stack.disable_rollback,
+            "updated_at": stack.updated_at,
+            "deleted_at": stack.deleted_at,
+        },
     )
 
 
@@ -159,7 +167,7 @@ def create_stack(
         add_revision(connection, stack.id, definition.id, request.revisions)
     values = {column.name: getattr(stack, column.name) for column in stacks.columns}
     try:
-        connection.execute(insert(stacks).values(values))
+        connection.execute(_add_stack, values)
     except IntegrityError:
         raise StackExists(stack.name) from None
     _write_tags(connection, stack)
@@ -256,7 +264,7 @@ def _live(connection: Connection, stack_id: str) -> Stack:
 
 
 def _write_tags(connection: Connection, stack: Stack) -> None:
-    connection.execute(delete(stack_tags).where(stack_tags.c.stack_id == stack.id))
+    connection.execute(_forget_tags, {"stack": stack.id})
     if stack.tags:
         rows = [{"stack_id": stack.id, "tag": tag} for tag in dict.fromkeys(stack.tags)]
-        connection.execute(insert(stack_tags), rows)
+        connection.execute(_add_tags, rows)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 
-from sqlalchemy import Connection, delete, exists, select
+from sqlalchemy import Connection, bindparam, delete, exists, select
 
 from samovar.database import utcnow
 
@@ -18,27 +18,27 @@ from .rows import OPEN
 from .tables import credentials, engines, events, operations, resources, revisions, stack_tags, stacks
 
 SILENT_ENGINES = datetime.timedelta(days=1)
+_first_too_many = (
+    select(operations.c.turn)
+    .where(operations.c.stack_id == bindparam("stack"))
+    .order_by(operations.c.turn.desc())
+    .offset(bindparam("keep"))
+    .limit(1)
+)
+_forget = delete(operations).where(
+    operations.c.stack_id == bindparam("stack"),
+    operations.c.turn <= bindparam("oldest"),
+    operations.c.status.not_in(OPEN),
+)
 
 
 def prune_operations(connection: Connection, stack_id: str, keep: int) -> None:
     """Forget all but the newest `keep` operations of a stack (-1: none); open ones stay."""
     if keep < 0:
         return
-    oldest = connection.execute(
-        select(operations.c.turn)
-        .where(operations.c.stack_id == stack_id)
-        .order_by(operations.c.turn.desc())
-        .offset(max(keep, 1))
-        .limit(1)
-    ).scalar()
+    oldest = connection.execute(_first_too_many, {"stack": stack_id, "keep": max(keep, 1)}).scalar()
     if oldest is not None:
-        connection.execute(
-            delete(operations).where(
-                operations.c.stack_id == stack_id,
-                operations.c.turn <= oldest,
-                operations.c.status.not_in(OPEN),
-            )
-        )
+        connection.execute(_forget, {"stack": stack_id, "oldest": oldest})
 
 
 def purge_deleted(

@@ -8,12 +8,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from samovar.database import utcnow
 
 from .rows import Operation
 from .tables import operations, revisions, stacks
+
+_newest = select(func.coalesce(func.max(revisions.c.number), 0)).where(
+    revisions.c.stack_id == bindparam("stack")
+)
+_insert = insert(revisions)
+_forget = delete(revisions).where(
+    revisions.c.stack_id == bindparam("stack"), revisions.c.number <= bindparam("oldest")
+)
 
 
 @dataclass(slots=True)
@@ -28,19 +36,11 @@ class Revision:
 
 def add_revision(connection: Connection, stack_id: str, definition_id: str, keep: int) -> None:
     """Number a new definition; the oldest ones beyond `keep` are forgotten (-1: none is)."""
-    newest = connection.execute(
-        select(func.coalesce(func.max(revisions.c.number), 0)).where(revisions.c.stack_id == stack_id)
-    ).scalar_one()
-    connection.execute(
-        insert(revisions).values(
-            stack_id=stack_id, number=newest + 1, definition_id=definition_id, created_at=utcnow()
-        )
-    )
-    if keep >= 0:
-        oldest = newest + 1 - max(keep, 1)
-        connection.execute(
-            delete(revisions).where(revisions.c.stack_id == stack_id, revisions.c.number <= oldest)
-        )
+    newest: int = connection.execute(_newest, {"stack": stack_id}).scalar_one()
+    values = {"stack_id": stack_id, "number": newest + 1, "definition_id": definition_id}
+    connection.execute(_insert, {**values, "created_at": utcnow()})
+    if keep >= 0 and (oldest := newest + 1 - max(keep, 1)) > 0:
+        connection.execute(_forget, {"stack": stack_id, "oldest": oldest})
 
 
 def list_revisions(connection: Connection, stack_id: str) -> list[Revision]:

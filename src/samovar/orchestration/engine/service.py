@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from samovar.database import DatabaseUnavailable, new_id, utcnow
 from samovar.database.leases import LeaseLost, claim, release, renew
@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 CLAIM_BATCH = 64
 REMEMBERED_PROJECTS = 10_000
 REPORT_SECONDS = 60
+_take = update(operations).where(operations.c.id == bindparam("operation"))
 
 
 @dataclass(slots=True)
@@ -261,11 +262,8 @@ class Service:
             epoch = claim(connection, operations, identity, self.id, self._lease)
             if epoch is None or operation is None:
                 continue
-            connection.execute(
-                update(operations)
-                .where(operations.c.id == identity)
-                .values(status=RUNNING, started_at=operation.started_at or now)
-            )
+            started = operation.started_at or now
+            connection.execute(_take, {"operation": identity, "status": RUNNING, "started_at": started})
             claimed.append((operation, epoch))
         return claimed
 

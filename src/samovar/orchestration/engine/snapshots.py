@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from samovar.database import new_id, utcnow
 
@@ -81,14 +81,17 @@ class Snapshot:
     kept: dict[str, Kept] = field(default_factory=dict)
 
 
+_snapshots_of = (
+    select(snapshots)
+    .where(snapshots.c.stack_id == bindparam("stack"), snapshots.c.root_id == snapshots.c.id)
+    .order_by(snapshots.c.created_at.desc(), snapshots.c.id)
+)
+
+
 def snapshots_of(connection: Connection, vault: Vault, stack_id: str) -> list[Snapshot]:
     """Those that were asked for of this stack, newest first."""
-    query = (
-        select(snapshots)
-        .where(snapshots.c.stack_id == stack_id, snapshots.c.root_id == snapshots.c.id)
-        .order_by(snapshots.c.created_at.desc(), snapshots.c.id)
-    )
-    return [_snapshot(row, vault) for row in connection.execute(query).mappings()]
+    rows = connection.execute(_snapshots_of, {"stack": stack_id}).mappings()
+    return [_snapshot(row, vault) for row in rows]
 
 
 def load_snapshot(connection: Connection, vault: Vault, identity: str) -> Snapshot | None:
@@ -98,7 +101,10 @@ def load_snapshot(connection: Connection, vault: Vault, identity: str) -> Snapsh
 
 def snapshot_tree(connection: Connection, vault: Vault, root_ids: Iterable[str]) -> list[Snapshot]:
     """These snapshots and those of the nested stacks that belong to them."""
-    query = select(snapshots).where(snapshots.c.root_id.in_(list(root_ids)))
+    wanted = list(root_ids)
+    if not wanted:
+        return []
+    query = select(snapshots).where(snapshots.c.root_id.in_(wanted))
     return [_snapshot(row, vault) for row in connection.execute(query).mappings()]
 
 
@@ -284,7 +290,10 @@ def end_removal(connection: Connection, snapshot_id: str, failure: str | None) -
 
 def forget_snapshots(connection: Connection, root_ids: Iterable[str]) -> None:
     """Drop the records of these snapshots with their nested ones, and the definitions only they kept."""
-    there = snapshots.c.root_id.in_(list(root_ids))
+    gone = list(root_ids)
+    if not gone:
+        return
+    there = snapshots.c.root_id.in_(gone)
     owners = connection.execute(select(snapshots.c.stack_id).where(there).distinct()).scalars().all()
     connection.execute(delete(snapshots).where(there))
     used = select(stacks.c.definition_id, stacks.c.previous_definition_id)

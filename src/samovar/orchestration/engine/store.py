@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select
+from sqlalchemy import Connection, bindparam, exists, func, or_, select
 
 from .rows import OPEN, RUNNING, Operation, Resource, Stack
 from .tables import operations, resources, stacks
@@ -24,6 +24,7 @@ _resources = (
     .where(resources.c.stack_id == bindparam("stack"))
     .order_by(resources.c.created_at, resources.c.id)
 )
+_resources_of_status = _resources.where(resources.c.status == bindparam("status"))
 _children = select(stacks).where(stacks.c.owner_id == bindparam("owner"), stacks.c.deleted_at.is_(None))
 _count_tree = (
     select(func.count())
@@ -70,6 +71,12 @@ _claimable_in_turn = (
     .order_by(None)
     .order_by(operations.c.depth.desc(), _place + func.coalesce(_busy.c.runs, 0), operations.c.created_at)
 )
+_next_operation = (
+    select(operations.c.id)
+    .where(operations.c.stack_id == bindparam("stack"), operations.c.status.in_(OPEN))
+    .order_by(operations.c.turn)
+    .limit(1)
+)
 _claimable_of = _claimable.where(operations.c.id.in_(bindparam("only", expanding=True)))
 
 
@@ -107,9 +114,10 @@ def list_resources(
 ) -> list[Resource]:
     """All rows of a stack (of this status), replaced ones included, oldest first."""
     if status is not None:
-        query = _resources.where(resources.c.status == status)
-        return [resource_of(row, vault) for row in connection.execute(query, {"stack": stack_id}).mappings()]
-    return [resource_of(row, vault) for row in connection.execute(_resources, {"stack": stack_id}).mappings()]
+        rows = connection.execute(_resources_of_status, {"stack": stack_id, "status": status})
+    else:
+        rows = connection.execute(_resources, {"stack": stack_id})
+    return [resource_of(row, vault) for row in rows.mappings()]
 
 
 def resource_of(row: Any, vault: Vault) -> Resource:
@@ -177,9 +185,4 @@ def waiting_in_turn(
 
 def next_operation(connection: Connection, stack_id: str) -> str | None:
     """The oldest open operation of a stack."""
-    return connection.execute(
-        select(operations.c.id)
-        .where(and_(operations.c.stack_id == stack_id, operations.c.status.in_(OPEN)))
-        .order_by(operations.c.turn)
-        .limit(1)
-    ).scalar()
+    return connection.execute(_next_operation, {"stack": stack_id}).scalar()
