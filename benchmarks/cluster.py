@@ -45,6 +45,7 @@ class Part:
         self.name, self.log = name, conf.parent / f"{name}-{time.monotonic_ns()}.log"
         command = [sys.executable, "-m", "samovar.cli.main", "serve", name, "--config-file", str(conf)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as an installed program has it: compiled once
         began = time.monotonic()
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import gc
 
 from samovar.config import OptionsError, Settings, load
 
@@ -27,6 +28,7 @@ def settings(options: argparse.Namespace) -> Settings:
 
 
 def run(options: argparse.Namespace) -> int:
+    gc.disable()  # until the services are ready: what they are made of stays
     from samovar.runtime import FIELD_NAMES, SERVICES, StartError, serve
 
     state = StateDirectory(options.state_dir)

@@ -68,8 +68,11 @@ class Database:
         return self._open_sqlite(write=write) if self._sqlite else self._open_server(write=write)
 
     def _open_server(self, *, write: bool) -> Engine:
+        # PostgreSQL: looking for its hstore type would be one more question at each start.
+        own = {"use_native_hstore": False} if self.url.get_backend_name() == "postgresql" else {}
         engine = create_engine(
             self.url,
+            **own,
             pool_size=2 if write else max(1, self._settings.max_pool_size),
             max_overflow=0,
             pool_recycle=self._settings.connection_recycle_time,
@@ -193,8 +196,16 @@ class Database:
 
         Programs that are started together do it one after the other. Raises DatabaseUnavailable.
         """
-        with _named(), self._alone(), self._writer.connect() as connection, connection.begin():
-            return change(connection)
+        with self._alone():
+            return self.look(change)
+
+    def look(self, query: Callable[[Connection], T]) -> T:
+        """Run `query` in a transaction of its own at once, before any service has started.
+
+        Raises DatabaseUnavailable.
+        """
+        with _named(), self._writer.connect() as connection, connection.begin():
+            return query(connection)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -204,7 +215,7 @@ class Database:
             return
         postgresql = self.url.get_backend_name() == "postgresql"
         key = {"key": UPGRADE_LOCK if postgresql else f"samovar {self.url.database}"[:60]}
-        with self._writer.connect() as connection:
+        with _named(), self._writer.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             if postgresql:
                 connection.execute(text("SET lock_timeout = 0"))

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert, inspect, select, text
+from sqlalchemy.exc import DBAPIError
 
 from .engine import Database
 from .expansion import contracts
@@ -36,14 +37,13 @@ def newest() -> str:
 
 
 def current(database: Database) -> str | None:
-    """The revision the database is at; None for an empty one."""
-
-    def look(connection: Connection) -> str | None:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-
-    return database.migrate(look)
+    """The revision the database is at; None for an empty one. Raises DatabaseUnavailable."""
+    try:
+        return database.look(lambda c: c.execute(text("SELECT version_num FROM alembic_version")).scalar())
+    except DBAPIError:
+        if database.look(lambda c: inspect(c).has_table("alembic_version")):
+            raise
+        return None
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
@@ -120,4 +120,4 @@ def _oldest(database: Database) -> str | None:
             return None
         return connection.execute(select(compatibility.c.oldest)).scalar()
 
-    return database.migrate(look)
+    return database.look(look)

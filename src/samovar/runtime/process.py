@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import uvicorn
@@ -30,6 +31,7 @@ from .addresses import Addresses, url
 from .confinement import confine
 from .embedded import ON_THE_HOST, SERVICES, Embedded, StartError
 from .presence import Presence
+from .rooms import import_rooms
 from .secrets import SecretsDiffer
 from .supervisor import sign_of_life, tell
 
@@ -65,18 +67,27 @@ def serve(
     figures.PROGRAM.info({"version": __version__, "services": services})
     listening, origin = _listen(settings, wanted, shared)
     watched = _watched(settings)
-    if wanted & ON_THE_HOST:
-        from samovar.cloud.host import HostError, launch
-
-        try:
-            asyncio.run(launch(settings.state_dir, agent_socket))
-        except HostError as error:
-            raise StartError(f"{error} 'samovar doctor' tells what this machine needs.") from error
+    with _agent(settings.state_dir, agent_socket) if wanted & ON_THE_HOST else contextlib.nullcontext():
+        import_rooms(wanted)
     if os.geteuid() == 0:
         for lacking in confine(_written(settings)):
             log.warning("%s", lacking)
     uvloop.run(_serve(settings, wanted, listening, watched, origin, ready, agent_socket, health_socket))
     end_tracing()
+
+
+@contextlib.contextmanager
+def _agent(state_dir: Path, socket_path: Path) -> Iterator[None]:
+    """Have the host agent started beside what is done in this context. Raises StartError."""
+    from samovar.cloud.host import HostError, launch
+
+    with ThreadPoolExecutor(1) as beside:  # its thread has ended when this process is confined
+        launching = beside.submit(lambda: asyncio.run(launch(state_dir, socket_path)))
+        yield
+        try:
+            launching.result()
+        except HostError as error:
+            raise StartError(f"{error} 'samovar doctor' tells what this machine needs.") from error
 
 
 async def _serve(
@@ -119,8 +130,8 @@ async def _serve(
     try:
         await services.start()
         await presence.start()
-        gc.collect()
-        gc.freeze()
+        gc.freeze()  # what a process is made of stays; there is next to nothing among it to collect
+        gc.enable()
         gc.set_threshold(50_000, 20, 20)
         ready(origin)
         tell("READY=1")

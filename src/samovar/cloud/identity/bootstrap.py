@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, insert, select, update
 
 from samovar.database import hex_id, utcnow
 
@@ -43,6 +43,11 @@ IMPLIED = (
     *(("admin", "manager"), ("manager", "member"), ("member", "reader")),
     *(("member", "creator"), ("member", "heat_stack_owner")),
 )
+PROJECTS = {
+    "admin": "Administration",
+    "samovar": "The first project",
+    "service": "The services themselves",
+}
 SERVICE_USERS = ("heat", "nova", "neutron", "glance", "octavia", "ceilometer")
 
 
@@ -99,9 +104,14 @@ async def bootstrap(
 ) -> FirstCloud:
     """Make what is missing of the first cloud, and the catalog's URLs as `entries` say."""
     wanted = _wanted_users()
-    present = await store.read(_user_names)
     fresh = make_passwords(state_dir)
     passwords = read_passwords(state_dir)
+    known = (
+        None if fresh else await store.read(lambda connection: _known(connection, wanted, entries, region))
+    )
+    if known is not None:
+        return FirstCloud(passwords, **known)
+    present = await store.read(_user_names)
     missing = [user.name for user in wanted if (user.domain, user.name) not in present or user.name in fresh]
     made = await asyncio.gather(*(hash_password(passwords[name], random=True) for name in missing))
     hashes = dict(zip(missing, made, strict=True))
@@ -139,6 +149,56 @@ def write_passwords(state_dir: Path, passwords: Mapping[str, str]) -> None:
     beside.replace(state_dir / "passwords.json")
 
 
+def _known(
+    connection: Connection, wanted: Sequence[_User], entries: Sequence[CatalogEntry], region: str
+) -> dict[str, Any] | None:
+    """What `_make` gives where there is nothing to make, as at every start but the first; None elsewhere."""
+
+    def ids(table: Table, names: Iterable[str], *where: ColumnElement[bool]) -> dict[str, str]:
+        query = select(table.c.name, table.c.id).where(table.c.name.in_(list(names)), *where)
+        return {row.name: row.id for row in connection.execute(query)}
+
+    domain_ids = ids(domains, ("Default", "heat"))
+    project_ids = ids(projects, PROJECTS, projects.c.domain_id == DEFAULT)
+    role_ids = ids(roles, ROLES, roles.c.domain_id == "")
+    if (len(domain_ids), len(project_ids), len(role_ids)) != (2, len(PROJECTS), len(ROLES)):
+        return None
+    query = select(users.c.domain_id, users.c.name, users.c.id).where(
+        users.c.name.in_([user.name for user in wanted])
+    )
+    user_ids = {(domain, name): identity for domain, name, identity in connection.execute(query)}
+    people = {user.name: user_ids.get((domain_ids[user.domain], user.name)) for user in wanted}
+    implied = {
+        tuple(row) for row in connection.execute(select(implied_roles.c.prior_id, implied_roles.c.implied_id))
+    }
+    links = {(role_ids[prior], role_ids[other]) for prior, other in IMPLIED}
+    there = connection.execute(select(regions.c.id).where(regions.c.id == region)).first()
+    if None in people.values() or not links <= implied or there is None:
+        return None
+    catalog = (
+        select(services.c.type, endpoints.c.interface, endpoints.c.url)
+        .join(endpoints, endpoints.c.service_id == services.c.id)
+        .where(endpoints.c.region_id == region)
+    )
+    if entries and not {
+        (entry.type, interface, url) for entry in entries for interface, url in _urls(entry)
+    } <= {tuple(row) for row in connection.execute(catalog)}:
+        return None
+    return _first(project_ids, {name: str(identity) for name, identity in people.items()}, domain_ids)
+
+
+def _first(
+    project_ids: Mapping[str, str], user_ids: Mapping[str, str], domain_ids: Mapping[str, str]
+) -> dict[str, Any]:
+    return {
+        "admin_project_id": project_ids["admin"],
+        "project_id": project_ids["samovar"],
+        "service_project_id": project_ids["service"],
+        "user_ids": user_ids,
+        "stack_domain_id": domain_ids["heat"],
+    }
+
+
 def _user_names(connection: Connection) -> set[tuple[str, str]]:
     joined = select(domains.c.name, users.c.name).join(users, users.c.domain_id == domains.c.id)
     return {(domain, name) for domain, name in connection.execute(joined)}
@@ -158,11 +218,7 @@ def _make(
     }
     project_ids = {
         name: _ensure(connection, projects, {"name": name, "domain_id": DEFAULT}, {"description": text})
-        for name, text in (
-            ("admin", "Administration"),
-            ("samovar", "The first project"),
-            ("service", "The services themselves"),
-        )
+        for name, text in PROJECTS.items()
     }
     role_ids = {name: _ensure(connection, roles, {"name": name, "domain_id": ""}, {}) for name in ROLES}
     for prior, implied in IMPLIED:
@@ -192,27 +248,26 @@ def _make(
     _ensure_link(connection, regions, {"id": region})
     for entry in entries:
         _publish(connection, entry, region)
-    return {
-        "admin_project_id": project_ids["admin"],
-        "project_id": project_ids["samovar"],
-        "service_project_id": project_ids["service"],
-        "user_ids": user_ids,
-        "stack_domain_id": domain_ids["heat"],
-    }
+    return _first(project_ids, user_ids, domain_ids)
 
 
 def _publish(connection: Connection, entry: CatalogEntry, region: str) -> None:
     """The service of `entry`, with a public, internal and admin endpoint."""
     known = {"name": entry.name, "description": entry.description or None}
     service_id = _ensure(connection, services, {"type": entry.type}, known)
-    public = entry.public or "{origin}" + entry.path
-    internal = entry.internal or public
-    for interface, url in (("public", public), ("internal", internal), ("admin", internal)):
+    for interface, url in _urls(entry):
         key = {"service_id": service_id, "interface": interface, "region_id": region}
         endpoint_id = _ensure(connection, endpoints, key, {"url": url})
         connection.execute(
             update(endpoints).where(endpoints.c.id == endpoint_id, endpoints.c.url != url).values(url=url)
         )
+
+
+def _urls(entry: CatalogEntry) -> tuple[tuple[str, str], ...]:
+    """The URL of each interface."""
+    public = entry.public or "{origin}" + entry.path
+    internal = entry.internal or public
+    return (("public", public), ("internal", internal), ("admin", internal))
 
 
 def _ensure(connection: Connection, table: Table, key: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
