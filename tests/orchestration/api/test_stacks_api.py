@@ -58,13 +58,13 @@ async def test_names_ids_and_arns_are_redirected(heat: Client) -> None:
     [
         ({"stack_name": "1st"}, 400, "StackValidationFailed", "1st"),
         ({"template": None}, 400, "HTTPBadRequest", "template"),
-        ({"template": "- a\n- b"}, 400, "StackValidationFailed", "map"),
-        ({"template": "{{"}, 400, "StackValidationFailed", ""),
+        ({"template": "- a\n- b"}, 400, "HTTPBadRequest", "map"),
+        ({"template": "{{"}, 400, "HTTPBadRequest", ""),
         ({"parameters": {"wrod": "x"}}, 400, "UnknownUserParameter", "word"),
         ({"environment": {"nonsense": {}}}, 400, "HTTPBadRequest", "nonsense"),
         ({"tags": ["a"]}, 400, "StackValidationFailed", "tags"),
-        ({"timeout_mins": -1}, 400, "ValueError", "timeout_mins"),
-        ({"disable_rollback": "perhaps"}, 400, "Invalid", "disable_rollback"),
+        ({"timeout_mins": -1}, 400, "HTTPBadRequest", "timeout_mins"),
+        ({"disable_rollback": "perhaps"}, 400, "ValueError", "disable_rollback"),
         ({"adopt_stack_data": "{}"}, 400, "NotSupported", "adopt"),
     ],
 )
@@ -123,7 +123,7 @@ async def test_resources_and_events(heat: Client) -> None:
     assert (await heat("GET", f"{url}/resources?colour=red")).status == 400
     one = (await heat("GET", f"{url}/resources/a")).json["resource"]
     assert one["attributes"] == {"output": "hello"}
-    assert (await heat("GET", f"{url}/resources/nope")).json["error"]["type"] == "EntityNotFound"
+    assert (await heat("GET", f"{url}/resources/nope")).json["error"]["type"] == "ResourceNotFound"
     assert (await heat("GET", f"{url}/resources/a/metadata")).json == {"metadata": {}}
 
     events = (await heat("GET", f"{url}/events?sort_dir=asc")).json["events"]

@@ -36,6 +36,11 @@ from samovar.orchestration.templates import (
     raise_errors,
     resolve,
 )
+from samovar.orchestration.templates.errors import (
+    InvalidEnvironment,
+    StackValidationFailed,
+    UnreadableTemplate,
+)
 from samovar.orchestration.templates.nodes import Path
 from samovar.orchestration.templates.surroundings import Surroundings
 from samovar.orchestration.templates.validation import validate
@@ -109,8 +114,11 @@ class DraftReader:
         files = _texts(body.get("files"), "files")
         template, findings = parse(given, "template", limits_of(self.parts))
         if template is None:
-            raise_errors(findings)
-            raise BadRequest("The template cannot be read.", type="StackValidationFailed")
+            try:
+                raise_errors(findings)
+            except StackValidationFailed as error:
+                raise UnreadableTemplate(diagnostics=error.diagnostics) from error
+            raise UnreadableTemplate("The template cannot be read.")
         environment = self._environment(body, template, files, findings)
         draft = Draft(given, template, environment, files, Parameters({}), identity, findings)
         draft.file = _file_name(body.get("template_file"))
@@ -178,6 +186,8 @@ class DraftReader:
         if given is not None and not isinstance(given, str | dict):
             raise BadRequest("The environment must be an object or text.", type="HTTPBadRequest")
         environment, found = parse_environment(given if given != "" else None)
+        if environment is None:
+            raise InvalidEnvironment(diagnostics=found)
         findings.extend(found)
         return (environment or Environment()).with_parameters(parameters or {})
 
@@ -310,7 +320,7 @@ def _tags(given: Any) -> list[str] | None:
     for tag in tags:
         if len(tag) > MAX_TAG:
             raise BadRequest(
-                f'The tag "{tag[:20]}…" is longer than {MAX_TAG} characters.', type="StackValidationFailed"
+                f'The tag "{tag[:20]}…" is longer than {MAX_TAG} characters.', type="HTTPBadRequest"
             )
     return tags
 

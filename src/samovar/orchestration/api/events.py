@@ -75,7 +75,7 @@ class Events:
         name = call.path["resource"]
         found = await self._list(call, name)
         if not found:
-            raise not_found("Resource", name)
+            raise not_found("Event of the Resource", name, "HTTPNotFound")
         return {"events": found}
 
     async def show(self, call: Call) -> dict[str, Any]:
@@ -87,14 +87,14 @@ class Events:
         )
         event = await self.desk.parts.database.read(lambda c: c.execute(query).mappings().first())
         if event is None:
-            raise not_found("Event", call.path["event"])
+            raise not_found("Event", call.path["event"], "HTTPNotFound")
         return {"event": event_shown(self.desk, call, stack, dict(event), None, whole=True)}
 
     async def _list(self, call: Call, resource: str | None) -> list[dict[str, Any]]:
         stack = await self.desk.find(call)
         limit = whole_number("limit", call.query.get("limit"))
         depth = whole_number("nested_depth", call.query.get("nested_depth"), 0) or 0
-        direction = sort_direction(call, "desc")
+        direction = sort_direction(call, "asc" if sort_keys(call) else "desc")
         if limit == 0:
             return []
 
@@ -128,8 +128,7 @@ class Events:
             values = call.query.getlist(name)
             if values:
                 query = query.where(column.in_(values))
-        keys = [SORT_KEYS[key] for key in call.query.getlist("sort_keys") if key in SORT_KEYS]
-        columns = [*dict.fromkeys([*keys, events.c.sequence])]
+        columns = [*dict.fromkeys([*sort_keys(call), events.c.sequence])]
         marker = call.query.get("marker")
         if marker:
             at = connection.execute(select(*columns).where(events.c.id == marker)).first()
@@ -140,6 +139,10 @@ class Events:
         if limit is not None:
             query = query.limit(limit)
         return connection.execute(query).mappings().all()
+
+
+def sort_keys(call: Call) -> list[Column[Any]]:
+    return [SORT_KEYS[key] for key in call.query.getlist("sort_keys") if key in SORT_KEYS]
 
 
 def _after(columns: list[Column[Any]], direction: str, values: tuple[Any, ...]) -> Any:

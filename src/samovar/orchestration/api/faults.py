@@ -25,14 +25,16 @@ EXPLANATIONS: Mapping[int, str] = {
     503: "The server is currently unavailable. Please try again at a later time.",
 }
 MOST_FINDINGS = 50
+# What the HTTP toolkit refuses by itself, as Heat's clients know it.
+PLAIN = {"BadRequest": "HTTPBadRequest", "MethodNotAllowed": "HTTPMethodNotAllowed"}
 
 
 def render_fault(fault: Fault, _call: Call) -> tuple[Any, Mapping[str, str]]:
     """The body that heatclient reads; an unknown route is answered in plain text."""
     explanation = EXPLANATIONS.get(fault.status, fault.title)
-    if fault.status == 404 and fault.type == "NotFound":
+    if type(fault) is NotFound and fault.type == "NotFound":
         return f"404 Not Found\n\n{explanation}\n\n   ", {}
-    status, kind = fault.status, fault.type
+    status, kind = fault.status, PLAIN.get(fault.type, fault.type)
     if status == 413:
         status, kind = 400, "RequestLimitExceeded"
         fault.status = 400
@@ -41,15 +43,19 @@ def render_fault(fault: Fault, _call: Call) -> tuple[Any, Mapping[str, str]]:
     return {"code": status, "title": fault.title, "explanation": explanation, "error": error}, {}
 
 
-def not_found(what: str, name: str) -> NotFound:
-    return NotFound(f"The {what} ({name}) could not be found.", type="EntityNotFound")
+class Missing(NotFound):
+    """Something is not there, on a route that is."""
+
+
+def not_found(what: str, name: str, kind: str = "EntityNotFound") -> NotFound:
+    return Missing(f"The {what} ({name}) could not be found.", type=kind)
 
 
 def fault_of(error: Exception) -> Fault | None:
     """The refusal that an exception of the rooms below means; None for an error of our own."""
     if isinstance(error, TemplateError):
         findings = [found.as_dict() for found in error.diagnostics.errors[:MOST_FINDINGS]]
-        return BadRequest(findings_told(error), type=error.type, details={"diagnostics": findings})
+        return BadRequest(findings_told(error), type=template_fault(error), details={"diagnostics": findings})
     if isinstance(error, StackExists):
         return Conflict(str(error), type="StackExists")
     if isinstance(error, StackGone):
@@ -72,6 +78,20 @@ def fault_of(error: Exception) -> Fault | None:
     return None
 
 
+def template_fault(error: TemplateError) -> str:
+    """What Heat's API calls it: what is wrong inside a resource or an output is a failed validation."""
+    path = error.diagnostic.path.lower()
+    if error.type in ("InvalidTemplateSection", "InvalidTemplateAttribute") or (
+        (
+            error.type in ("UserParameterMissing", "InvalidTemplateVersion")
+            and path.startswith(("resources.", "outputs."))
+        )
+        or (error.type == "InvalidTemplateReference" and path.startswith("outputs."))
+    ):
+        return "StackValidationFailed"
+    return error.type
+
+
 def findings_told(error: TemplateError) -> str:
     """Every error, one line each: where, what, and what to do about it."""
     lines = []
@@ -89,4 +109,4 @@ def told(error: Exception) -> Exception:
     return fault_of(error) or error
 
 
-__all__ = ["fault_of", "not_found", "render_fault", "told"]
+__all__ = ["Missing", "fault_of", "not_found", "render_fault", "told"]

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Connection, Select, and_, bindparam, exists, func
 
 from samovar.auth import PolicyDenied
 from samovar.orchestration.engine.tables import stack_tags, stacks
-from samovar.web import BadRequest, Call, Forbidden
+from samovar.web import Call, Forbidden
 from samovar.web.paging import paginate
 
 from .desk import Desk
@@ -168,7 +168,7 @@ class Listing:
                 "stack_owner": row.user_name,
                 "parent": row.owner_id,
                 "stack_user_project_id": row.user_project_id,
-                "tags": row.tags,
+                "tags": row.tags or None,
             }
             if admin:
                 shown["project"] = row.project_id
@@ -201,7 +201,7 @@ def _tagged(query: Select[Any], call: Call) -> Select[Any]:
             continue
         tags = [tag.strip() for tag in call.query[name].split(",") if tag.strip()]
         if not tags:
-            raise BadRequest(f"{name} must name at least one tag.", type="ValueError")
+            continue
         has = [exists().where(stack_tags.c.stack_id == stacks.c.id, stack_tags.c.tag == tag) for tag in tags]
         combined = or_(*has) if name.endswith("_any") else and_(*has)
         query = query.where(~combined if name.startswith("not_") else combined)

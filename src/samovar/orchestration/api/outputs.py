@@ -35,5 +35,5 @@ class Outputs:
         loaded = await self.desk.load(call, await self.desk.find(call, live=True))
         key = call.path["key"]
         if key not in loaded.template.outputs:
-            raise not_found("Output", key)
+            raise not_found("Output", key, "NotFound")
         return {"output": await output_shown(loaded, key)}

@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 from samovar.orchestration.engine.loaded import LoadedStack
 from samovar.orchestration.engine.rows import Resource, Stack
+from samovar.orchestration.resources.registry import find_type
+from samovar.orchestration.resources.schema import Property
 from samovar.orchestration.templates import StackIdentity, TemplateError
 from samovar.orchestration.templates.conversion import to_text
 from samovar.orchestration.templates.parameters import MASK
@@ -154,5 +156,26 @@ def event_shown(
     }
     if whole:
         shown["resource_type"] = event["resource_type"]
-        shown["resource_properties"] = event["properties"] or {}
+        declared = find_type(event["resource_type"])
+        given = event["properties"] or {}
+        shown["resource_properties"] = as_given(declared.properties if declared else {}, given)
     return shown
+
+
+def as_given(declared: Mapping[str, Property], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a template says of properties: without what their defaults added."""
+    found = {}
+    for name, value in values.items():
+        schema = declared.get(name)
+        if value is None or (schema is not None and value == schema.default):
+            continue
+        found[name] = value if schema is None else _given(schema, value)
+    return found
+
+
+def _given(schema: Property, value: Any) -> Any:
+    if schema.fields is not None and isinstance(value, dict):
+        return as_given(schema.fields, value)
+    if schema.items is not None and isinstance(value, list):
+        return [_given(schema.items, item) for item in value]
+    return value

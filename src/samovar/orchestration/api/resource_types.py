@@ -136,11 +136,12 @@ def property_shown(declared: Property) -> dict[str, Any]:
     """A property in the form of the API."""
     shown: dict[str, Any] = {
         "type": declared.type.value.lower(),
-        "description": declared.description,
         "required": declared.required,
         "update_allowed": declared.update_allowed,
         "immutable": declared.immutable,
     }
+    if declared.description:
+        shown["description"] = declared.description
     if declared.default is not None:
         shown["default"] = declared.default
     if declared.constraints:
@@ -182,7 +183,9 @@ def template_of(declared: ResourceType, *, hot: bool) -> dict[str, Any]:
             continue
         parameters[key] = _parameter(each, hot)
         properties[key] = _property(key, each, hot)
-    outputs: dict[str, Any] = {}
+    # A stack that such a template implements refers to the resource itself.
+    itself = {"value": {"get_resource": name}} if hot else {"Value": {"Ref": name}}
+    outputs: dict[str, Any] = {"OS::stack_id": itself}
     for key, attribute in {**declared.attributes, "show": SHOW}.items():
         if attribute.hidden:
             continue
@@ -213,13 +216,8 @@ def _parameter(declared: Property, hot: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {"type" if hot else "Type": kinds[0 if hot else 1]}
     if declared.description:
         shown["description" if hot else "Description"] = declared.description
-    default = declared.default
-    if default is None and not declared.required:
-        default = {"json": {}, "comma_delimited_list": []}.get(kinds[0])
-    if default is not None:
-        if kinds[0] == "comma_delimited_list" and isinstance(default, list):
-            default = ",".join(map(str, default))
-        shown["default" if hot else "Default"] = default
+    if declared.default is not None:
+        shown["default" if hot else "Default"] = declared.default
     constraints = [dict(each.facts()) for each in declared.constraints]
     if hot and constraints:
         shown["constraints"] = constraints

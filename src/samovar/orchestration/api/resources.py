@@ -112,7 +112,7 @@ class Resources:
         name = call.path["resource"]
         row = self._of_stack_user(call, loaded, name) or loaded.current.get(name)
         if row is None:
-            raise not_found("Resource", f"{name} in Stack {stack.name}")
+            raise not_found("Resource", f"{name} in Stack {stack.name}", "ResourceNotFound")
         self._own_only(call, stack, row)
         return loaded, row
 
@@ -173,14 +173,14 @@ class Resources:
         unknown = sorted(set(body) - {"mark_unhealthy", "resource_status_reason"})
         if unknown:
             raise BadRequest(f"Unexpected keys in the body: {', '.join(unknown)}.", type="HTTPBadRequest")
-        unhealthy = truth("mark_unhealthy", body["mark_unhealthy"])
+        unhealthy = truth("mark_unhealthy", body["mark_unhealthy"], kind="HTTPBadRequest")
         loaded = await self.desk.load(call, stack)
         wanted = call.path["resource"]
         row = loaded.current.get(wanted) or next(
             (each for each in loaded.current.values() if each.physical_id == wanted), None
         )
         if row is None:
-            raise not_found("Resource", f"{wanted} in Stack {stack.name}")
+            raise not_found("Resource", f"{wanted} in Stack {stack.name}", "ResourceNotFound")
         reason = body.get("resource_status_reason")
         await self.parts.database.write(
             lambda c: mark_unhealthy(c, row, unhealthy, None if reason is None else str(reason))

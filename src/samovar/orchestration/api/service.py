@@ -96,11 +96,12 @@ class Service:
         application = self.api().asgi()
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-            path = scope.get("path", "")
+            prefix = scope.get("root_path", "")  # where the API is mounted; the path begins with it
+            path = scope.get("path", "").removeprefix(prefix)
             if path.startswith("/v1.0/"):
-                scope = dict(scope, path=f"/v1/{path.removeprefix('/v1.0/')}")
+                scope = dict(scope, path=f"{prefix}/v1/{path.removeprefix('/v1.0/')}")
             elif OTHER_VERSION.match(path):
-                scope = dict(scope, path="/versions")
+                scope = dict(scope, path=f"{prefix}/versions")
             await application(scope, receive, send)
 
         return serve

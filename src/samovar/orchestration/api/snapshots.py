@@ -16,6 +16,7 @@ from samovar.orchestration.engine.snapshots import (
     remove_snapshot,
     restore_stack,
     snapshots_of,
+    stack_data,
     take_snapshot,
 )
 from samovar.orchestration.templates import RequestLimitExceeded, load, load_environment
@@ -66,7 +67,7 @@ class Snapshots:
         identity, operation = await self.database.write(change, f"snapshots of {stack.id}")
         await self.stacks.ring(stack.id, operation)
         snapshot, definition = await self._load(stack, identity)
-        return shown(snapshot, definition)
+        return shown(stack, snapshot, definition)
 
     async def index(self, call: Call) -> dict[str, Any]:
         stack = await self.desk.find(call, live=True)
@@ -76,14 +77,13 @@ class Snapshots:
             for snapshot in snapshots_of(connection, self.vault, stack.id):
                 definition = load_definition(connection, self.vault, snapshot.definition_id)
                 assert definition is not None
-                found.append(shown(snapshot, definition))
+                found.append(shown(stack, snapshot, definition))
             return found
 
         return {"snapshots": await self.database.read(query)}
 
     async def show(self, call: Call) -> dict[str, Any]:
-        _, snapshot, definition = await self._find(call)
-        return {"snapshot": shown(snapshot, definition)}
+        return {"snapshot": shown(*await self._find(call))}
 
     async def delete(self, call: Call) -> Reply:
         no_body(call)
@@ -125,21 +125,20 @@ class Snapshots:
 
         found = await self.database.read(query)
         if found is None:
-            raise not_found("Snapshot", f"{identity} of Stack {stack.name}")
+            raise not_found("Snapshot", f"{identity} of Stack {stack.name}", "NotFound")
         return found
 
 
-def shown(snapshot: Snapshot, definition: Definition) -> dict[str, Any]:
-    """A snapshot as the API shows it; its data are there once it is taken."""
-    data = None
-    if snapshot.data is not None:
-        environment = load_environment(definition.environment).as_dict(definition.hidden)
-        data = {
-            **snapshot.data,
-            "template": load(definition.template).raw,
-            "environment": environment,
-            "files": definition.files,
-        }
+def shown(stack: Stack, snapshot: Snapshot, definition: Definition) -> dict[str, Any]:
+    """A snapshot as the API shows it; the data of its resources are there once they are taken."""
+    environment = load_environment(definition.environment).as_dict(definition.hidden)
+    environment.pop("encrypted_param_names", None)
+    data = {
+        **(stack_data(stack) if snapshot.data is None else snapshot.data),
+        "template": load(definition.template).raw,
+        "environment": environment,
+        "files": definition.files,
+    }
     return {
         "id": snapshot.id,
         "name": snapshot.name,

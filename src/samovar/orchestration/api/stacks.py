@@ -44,7 +44,7 @@ from samovar.orchestration.templates import (
     load_environment,
     raise_errors,
 )
-from samovar.web import Api, BadRequest, Call, Conflict, Forbidden, Reply
+from samovar.web import Api, BadRequest, Call, Conflict, Forbidden, NotFound, Reply
 
 from .adoption import adoption, users_project
 from .delegation import needs_cloud
@@ -101,7 +101,10 @@ class Stacks:
             self.desk.add(api, method, f"{PROJECT}/stacks/{{name:path}}", self.lookup, "stacks:lookup")
 
     async def lookup(self, call: Call) -> Reply:
-        stack = await self.desk.find_by(call, call.path["name"])
+        name = call.path["name"]
+        if "/" in name and not name.startswith("arn:"):
+            raise NotFound("There is no such route.")
+        stack = await self.desk.find_by(call, name)
         return self.desk.redirect(call, stack)
 
     def _lookup_part(self, part: str) -> Any:

@@ -43,7 +43,7 @@ class TemplateVersions:
             if wanted in (version.name, f"{version.key}.{version.alias}"):
                 break
         else:
-            raise not_found("Template version", wanted)
+            raise not_found("Template version", wanted, "NotFound")
         found = dict(version.functions)
         if flag(call, "with_condition_func"):
             found = {**version.condition_functions, **found}

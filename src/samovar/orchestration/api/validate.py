@@ -26,6 +26,7 @@ from samovar.web import Api, BadRequest, Call
 
 from .desk import PROJECT, Desk
 from .draft import Draft, DraftReader
+from .faults import fault_of
 from .stacks import Stacks, body_of
 from .values import flag
 
@@ -58,7 +59,14 @@ class Validate:
             )
         body = body_of(call)
         identity = StackIdentity("stack", None, self.desk.project(call))
-        draft = await self.reader.read(body, identity, values_needed=False)
+        try:
+            draft = await self.reader.read(body, identity, values_needed=False)
+        except TemplateError as error:
+            refused = fault_of(error)
+            assert refused is not None
+            if refused.type == "StackValidationFailed":  # of a template that is only looked at: a plain 400
+                refused.type = "HTTPBadRequest"
+            raise refused from error
         answer: dict[str, Any] = {
             "Description": draft.template.description or "No description",
             "Parameters": parameters_shown(draft.template, draft.environment),
@@ -68,9 +76,9 @@ class Validate:
             answer["ParameterGroups"] = [group.raw for group in draft.template.parameter_groups]
         if flag(call, "show_nested"):
             scope = StackScope(draft.template, draft.parameters, files=draft.files)
-            answer["NestedParameters"] = nested_shown(
-                draft.template, draft.environment, draft.files, scope, 0
-            )
+            nested = nested_shown(draft.template, draft.environment, draft.files, scope, 0)
+            if nested:
+                answer["NestedParameters"] = nested
         return answer
 
 

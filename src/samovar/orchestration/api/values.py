@@ -9,7 +9,7 @@ from typing import Any
 from samovar.web import BadRequest, Call
 
 
-def truth(name: str, value: Any, default: bool = False) -> bool:
+def truth(name: str, value: Any, default: bool = False, *, kind: str = "ValueError") -> bool:
     """true or false, in any case; nothing else. Raises BadRequest."""
     if value is None:
         return default
@@ -19,13 +19,13 @@ def truth(name: str, value: Any, default: bool = False) -> bool:
     if text in ("true", "false"):
         return text == "true"
     raise BadRequest(
-        f'Unrecognized value "{value}" for "{name}", acceptable values are: true, false', type="Invalid"
+        f'Unrecognized value "{value}" for "{name}", acceptable values are: true, false', type=kind
     )
 
 
 def flag(call: Call, name: str, default: bool = False) -> bool:
     """A boolean query parameter. Raises BadRequest."""
-    return truth(name, call.query.get(name), default)
+    return truth(name, call.query.get(name), default, kind="HTTPBadRequest")
 
 
 def whole_number(name: str, value: Any, default: int | None = None) -> int | None:
@@ -39,7 +39,7 @@ def whole_number(name: str, value: Any, default: int | None = None) -> int | Non
             number = -1
         if number >= 0:
             return number
-    raise BadRequest(f'{name} must be a whole number of at least 0, not "{value}".', type="ValueError")
+    raise BadRequest(f'{name} must be a whole number of at least 0, not "{value}".', type="HTTPBadRequest")
 
 
 def instant(moment: datetime.datetime | None) -> str | None:

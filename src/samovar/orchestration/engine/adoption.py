@@ -17,13 +17,12 @@ from samovar.orchestration.templates import load, load_environment
 from .definitions import load_definition
 from .requests import ActionNotAllowed, Request, act_on_stack
 from .rows import IN_PROGRESS, Resource, Stack
-from .snapshots import NOTES, resource_data
+from .snapshots import PASSING, resource_data
 from .store import current_rows, get_stack, list_resources, lock_stack
 from .vault import Vault
 
 SECRETS = "secret_data"
 """Beside a resource's data: the names of those that are kept encrypted."""
-_PASSING = frozenset({NOTES, "hooks", "phase_of", "restored", "restoring", "creation_unknown"})
 
 
 def exported(connection: Connection, vault: Vault, stack: Stack) -> dict[str, Any]:
@@ -54,7 +53,7 @@ def exported(connection: Connection, vault: Vault, stack: Stack) -> dict[str, An
 
 
 def _resource(row: Resource) -> dict[str, Any]:
-    data = {key: value for key, value in row.data.items() if key not in _PASSING}
+    data = {key: value for key, value in row.data.items() if key not in PASSING}
     found = resource_data(row, {**data, **row.secrets}, None)
     return found | ({SECRETS: sorted(row.secrets)} if row.secrets else {})
 

@@ -26,6 +26,8 @@ from .tables import snapshots, stacks
 from .vault import Vault
 
 NOTES = "snapshot"
+# What the engine notes in a row's data for its own work, and what says nothing of the object.
+PASSING = frozenset({NOTES, "hooks", "phase_of", "restored", "restoring", "creation_unknown"})
 """Where a row's data holds the notes of the snapshot being taken: {"id": …, "notes": …, "child": …}."""
 BROKEN_OFF = "A newer action of the stack broke this off."
 
@@ -177,7 +179,8 @@ def end_snapshot(
         noted = row.data.get(NOTES) or {}
         mine = noted if noted.get("id") == identity else {}
         data = {key: value for key, value in row.data.items() if key != NOTES}
-        resources[row.name] = resource_data(row, data, mine.get("notes"))
+        told = {key: value for key, value in data.items() if key not in PASSING}
+        resources[row.name] = resource_data(row, told, mine.get("notes"))
         kept[row.name] = asdict(
             Kept(
                 row.name,
@@ -192,16 +195,7 @@ def end_snapshot(
                 mine.get("child"),
             )
         )
-    shown = {
-        "name": stack.name,
-        "id": stack.id,
-        "action": stack.action,
-        "status": stack.status,
-        "project_id": stack.project_id,
-        "stack_user_project_id": stack.user_project_id,
-        "tags": stack.tags,
-        "resources": resources,
-    }
+    shown = {**stack_data(stack), "status": FAILED if failure else COMPLETE, "resources": resources}
     connection.execute(
         update(snapshots)
         .where(snapshots.c.id == identity)
@@ -212,6 +206,20 @@ def end_snapshot(
             sealed=vault.seal(kept),
         )
     )
+
+
+def stack_data(stack: Stack) -> dict[str, Any]:
+    """A stack as the data of its snapshots show it, before anything was kept of its resources."""
+    return {
+        "name": stack.name,
+        "id": stack.id,
+        "action": stack.action,
+        "status": stack.status,
+        "project_id": stack.project_id,
+        "stack_user_project_id": stack.user_project_id,
+        "tags": stack.tags,
+        "resources": {},
+    }
 
 
 def resource_data(row: Resource, data: Mapping[str, Any], notes: Mapping[str, str] | None) -> dict[str, Any]:

@@ -4,8 +4,8 @@
     TemplateError                       every one of them; `.type` is the API's error type, `.diagnostics` why
       StackValidationFailed
         EvaluationError                 a function failed; also a ValueError, TypeError or LookupError
-      InvalidTemplateVersion, InvalidTemplateSection, InvalidTemplateReference, InvalidTemplateAttribute,
-      InvalidSchemaError, InvalidTemplateParameter, CircularDependencyException,
+      UnreadableTemplate, InvalidTemplateVersion, InvalidTemplateSection, InvalidTemplateReference,
+      InvalidTemplateAttribute, InvalidSchemaError, InvalidTemplateParameter, CircularDependencyException,
       UserParameterMissing, UnknownUserParameter, ImmutableParameterModified,
       InvalidMergeStrategyForParam, ConflictingMergeStrategyForParam,
       InvalidBreakPointHook, InvalidRestrictedAction, NotSupported, RequestLimitExceeded, InvalidEnvironment
@@ -104,6 +104,16 @@ class InvalidTemplateSection(TemplateError):
     code = "unknown-section"
 
 
+class UnreadableTemplate(TemplateError):
+    """No YAML or JSON, or not a map; Heat answers a plain 400."""
+
+    code = "template-not-a-map"
+
+    @property
+    def type(self) -> str:
+        return "HTTPBadRequest"
+
+
 class InvalidTemplateReference(TemplateError):
     code = "unknown-resource"
 
@@ -174,6 +184,7 @@ _BY_CODE: dict[str, type[TemplateError]] = {
     "template-version": InvalidTemplateVersion,
     "template-version-missing": InvalidTemplateVersion,
     "removed-function": InvalidTemplateVersion,
+    "template-not-a-map": UnreadableTemplate,
     "unknown-section": InvalidTemplateSection,
     "unknown-resource": InvalidTemplateReference,
     "unknown-attribute": InvalidTemplateAttribute,

@@ -11,8 +11,9 @@ from typing import Any
 from samovar.clients import Cloud, CloudError, ServiceNotInCatalog, segment
 from samovar.diagnostics import Diagnostics, did_you_mean
 from samovar.orchestration.resources.behaviour import ResourceFailed
-from samovar.orchestration.resources.lookups import LOOKUPS
+from samovar.orchestration.resources.lookups import CUSTOM_CONSTRAINTS, LOOKUPS
 from samovar.orchestration.resources.schema import ResourceType
+from samovar.orchestration.resources.syntax import SYNTAX_CHECKS
 from samovar.orchestration.resources.translations import Resolved
 from samovar.orchestration.resources.validation import PendingLookup, PlaceOf
 from samovar.orchestration.templates.nodes import path_text
@@ -34,6 +35,7 @@ class Kind:
     filters: bool = True  # whether the list takes ?name=
     query: tuple[tuple[str, str], ...] = ()
     only_names: bool = False  # the name is the id, and there is no other
+    by_url: bool = False  # objects are named by their URL, whose end is the id
 
 
 def _network(plural: str, noun: str, path: str | None = None) -> Kind:
@@ -85,6 +87,19 @@ KINDS: Mapping[tuple[str, str], Kind] = {
         "load-balancer", "/v2/lbaas/l7policies", "l7policies", "layer 7 policy", "l7policy"
     ),
     ("octavia", "flavor"): _loadbalancer("flavors", "flavors", "load balancer flavor"),
+    ("octavia", "flavorprofile"): _loadbalancer("flavorprofiles", "flavorprofiles", "flavor profile"),
+    ("octavia", "availabilityzone"): Kind(
+        "load-balancer",
+        "/v2/lbaas/availabilityzones",
+        "availability_zones",
+        "availability zone",
+        only_names=True,
+    ),
+    ("octavia", "availabilityzoneprofile"): _loadbalancer(
+        "availabilityzoneprofiles", "availability_zone_profiles", "availability zone profile"
+    ),
+    ("barbican", "secret"): Kind("key-manager", "/v1/secrets", "secrets", "secret", by_url=True),
+    ("barbican", "container"): Kind("key-manager", "/v1/containers", "containers", "container", by_url=True),
 }
 
 
@@ -102,6 +117,10 @@ class NameNotUnique(ResourceFailed):
     """Several objects have the name."""
 
     kind = "PhysicalResourceNameAmbiguity"
+
+
+class ConstraintViolated(ResourceFailed):
+    """A value that a named constraint refuses, or a constraint that there is not."""
 
 
 class Lookup:
@@ -126,6 +145,10 @@ class Lookup:
         return known
 
     async def _ask(self, kind: Kind, value: str) -> str:
+        if kind.by_url:
+            if await self._has(kind, value.rsplit("/", 1)[-1]):
+                return value
+            raise NameNotFound(kind.noun, value, "")
         # What looks like an id is one, most of the time: one request then.
         id_first = kind.only_names or _UUID.fullmatch(value) is not None or not kind.filters
         if id_first and await self._has(kind, value):
@@ -201,16 +224,26 @@ async def missing_objects(
     found = Diagnostics()
     for each in pending:
         service, entity = LOOKUPS.get(each.constraint, ("", ""))
+        syntax = SYNTAX_CHECKS.get(each.constraint)
         for value in each.value if isinstance(each.value, list) else [each.value]:
             if isinstance(value, Unknown):
                 continue
             advice = ""
             try:
+                if each.constraint not in CUSTOM_CONSTRAINTS:
+                    advice = did_you_mean(each.constraint, CUSTOM_CONSTRAINTS)
+                    raise ConstraintViolated(
+                        f'There is no custom constraint "{each.constraint}"; no value can pass'
+                    )
+                if syntax is not None:
+                    if wrong := syntax(value):
+                        raise ConstraintViolated(f"The value {wrong}.")
+                    continue
                 await lookup.find(service, entity, str(value))
                 continue
             except NameNotFound as error:
                 message, advice = str(error), error.advice
-            except (NameNotUnique, ServiceNotInCatalog) as error:
+            except (ConstraintViolated, NameNotUnique, ServiceNotInCatalog) as error:
                 message = str(error)
             except CloudError as error:
                 message = f"{each.constraint} could not be checked: {error.message}"
