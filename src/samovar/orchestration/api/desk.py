@@ -118,7 +118,9 @@ class Desk:
             )
         if definition is None:
             raise not_found("template of the Stack", stack.name)
-        return LoadedStack(parts, stack, definition, (), self.cloud(call))
+        described = LoadedStack(parts, stack, definition, (), self.cloud(call))
+        await described.read_texts()
+        return described
 
     async def load(self, call: Call, stack: Stack) -> LoadedStack:
         """The stack with its definition and rows, seen with the caller's eyes."""

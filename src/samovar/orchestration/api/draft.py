@@ -47,7 +47,7 @@ from samovar.orchestration.templates.validation import validate
 from samovar.web import BadRequest
 
 from .fetching import fetch_implementations, fetch_template
-from .transports import check_transports
+from .transports import check_transports, has_transport
 from .values import truth, whole_number
 
 MAX_TAG = 80
@@ -66,6 +66,7 @@ class Draft:
     identity: StackIdentity
     findings: Diagnostics = field(default_factory=Diagnostics)
     file: str | None = None  # what the user calls the file of the template
+    _types: dict[str, ResourceType] | None = None
 
     def place_of(self, path: Path) -> Place | None:
         """Where a value stands: that of a parameter in the environment file that gives it."""
@@ -76,6 +77,12 @@ class Draft:
     def definition(self) -> Definition:
         hidden = self.parameters.hidden & self._set_names()
         return Definition(self.given, self.environment.as_dict(), self.files, hidden, file=self.file)
+
+    def types(self, scope: StackScope) -> dict[str, ResourceType]:
+        """The declared type of each resource that a type (and no template) implements."""
+        if self._types is None:
+            self._types = _resource_types(self, scope)
+        return self._types
 
     def _set_names(self) -> set[str]:
         return {*self.environment.parameters, *self.environment.parameter_defaults}
@@ -222,11 +229,13 @@ class DraftReader:
         pending: list[PendingLookup] = []
         declared: dict[str, ResourceType] = {}
         words = draft.template.words
-        for name, kind in resource_types(draft, scope).items():
+        for name, kind in draft.types(scope).items():
             declared[name] = kind
             definition = scope.enabled[name]
             if kind.noop or definition.external_id is not None:
                 continue
+            if not kind.asks_cloud and not has_transport(kind):
+                continue  # whether its values are good is known already
             try:
                 values = resolve(definition.properties, scope)
             except TemplateError:
@@ -263,8 +272,7 @@ class DraftReader:
                 )
 
 
-def resource_types(draft: Draft, scope: StackScope) -> dict[str, ResourceType]:
-    """The declared type of each resource that a type (and no template) implements."""
+def _resource_types(draft: Draft, scope: StackScope) -> dict[str, ResourceType]:
     found: dict[str, ResourceType] = {}
     registry = draft.environment.registry
     for name, definition in scope.enabled.items():

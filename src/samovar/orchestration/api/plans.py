@@ -46,7 +46,7 @@ class Plans:
             call.enforce("stacks:preview_update", self.desk.target(call))
         identity = identity_of(stack) if stack is not None else StackIdentity(name, None, project)
         draft = await self.reader.read(body, identity)
-        self.stacks.check_types(call, draft)
+        await self.stacks.check_types(call, draft)
         await self.reader.check_in_cloud(draft, self.desk.cloud(call))
         before = await self.desk.load(call, stack) if stack is not None else None
         if before is not None:

@@ -54,7 +54,7 @@ class Preview:
         options = read_options(body)
         identity = StackIdentity(stack_name(body), None, self.desk.project(call))
         draft = await self.reader.read(body, identity)
-        self.stacks.check_types(call, draft)
+        await self.stacks.check_types(call, draft)
         cloud = self.desk.cloud(call)
         await self.reader.check_in_cloud(draft, cloud)
         stack = _stack_of(call, draft, options.timeout_mins)
@@ -88,7 +88,7 @@ class Preview:
         if call.request.method == "PATCH":
             body = await self.stacks.merged_body(stack, body)
         draft = await self.reader.read(body, identity_of(stack))
-        self.stacks.check_types(call, draft)
+        await self.stacks.check_types(call, draft)
         before = await self.desk.load(call, stack)
         plan = (await plan_of(self.desk.parts, draft, before)).plan
         changes: dict[str, list[Any]] = {

@@ -102,7 +102,7 @@ class Snapshots:
             "files": definition.files,
         }
         draft = await self.reader.read(body, identity_of(stack))
-        self.stacks.check_types(call, draft)
+        await self.stacks.check_types(call, draft)
         await self.reader.check_in_cloud(draft, self.desk.cloud(call))
         request = self.stacks.request(call, stack.timeout_mins)
         _, operation = await self.database.write(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -49,7 +50,7 @@ from samovar.web import Api, BadRequest, Call, Conflict, Forbidden, NotFound, Re
 from .adoption import adoption, users_project
 from .delegation import needs_cloud
 from .desk import ACCEPTED, PROJECT, STACK, Desk, no_body
-from .draft import Draft, DraftReader, StackOptions, read_options, resource_types
+from .draft import Draft, DraftReader, StackOptions, read_options
 from .faults import not_found
 from .listing import Listing
 from .planning import check_plan
@@ -125,7 +126,7 @@ class Stacks:
         options = read_options(body)
         identity = StackIdentity(name, new_id(), self.desk.project(call))
         draft = await self.reader.read(body, identity)
-        self.check_types(call, draft)
+        await self.check_types(call, draft)
         cloud = self.desk.cloud(call)
         await self.reader.check_in_cloud(draft, cloud)
         if self._limited(call):
@@ -263,13 +264,14 @@ class Stacks:
             details=details,
         )
 
-    def check_types(self, call: Call, draft: Draft) -> None:
+    async def check_types(self, call: Call, draft: Draft) -> None:
         """Refuse types that the policy keeps for others. Raises Forbidden naming the type."""
         from samovar.orchestration.templates import StackScope
 
         scope = StackScope(draft.template, draft.parameters, files=draft.files)
-        for declared in resource_types(draft, scope).values():
-            self.check_type(call, declared.name)
+        types = await asyncio.to_thread(draft.types, scope)
+        for name in sorted({declared.name for declared in types.values()}):
+            self.check_type(call, name)
 
     def check_type(self, call: Call, name: str) -> None:
         policy = call.api.policy
@@ -380,7 +382,7 @@ class Stacks:
     async def _update(
         self, call: Call, stack: Stack, draft: Draft, options: StackOptions, body: Mapping[str, Any]
     ) -> Reply:
-        self.check_types(call, draft)
+        await self.check_types(call, draft)
         loaded = await self.desk.load(call, stack)
         raise_errors(check_immutable(loaded.texts.parameters, draft.parameters))
         await self.reader.check_in_cloud(draft, self.desk.cloud(call))

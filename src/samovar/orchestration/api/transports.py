@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from samovar.diagnostics import Diagnostics, Place
+from samovar.orchestration.resources.schema import ResourceType
 from samovar.orchestration.templates.nodes import Path
 
 # Property → value → (the service it needs, what to use instead).
@@ -20,6 +21,11 @@ NEEDED: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "ZAQAR_MESSAGE": ("messaging", "POLL_SERVER_CFN or POLL_SERVER_HEAT"),
     },
 }
+
+
+def has_transport(kind: ResourceType) -> bool:
+    """Whether resources of this type name a transport."""
+    return any(name in kind.properties for name in NEEDED)
 
 
 def check_transports(

@@ -60,6 +60,17 @@ class Definition:
 EMPTY: Mapping[str, Any] = {"heat_template_version": "2021-04-16", "resources": {}}
 
 
+def weight(definition: Definition) -> int:
+    """How much there is to read in a definition: about its resources and the kilobytes of its files."""
+    template = definition.template
+    if isinstance(template, Mapping):
+        resources = template.get("resources") or template.get("Resources")
+        size = len(resources) if isinstance(resources, Mapping) else 0
+    else:
+        size = len(template) // 100
+    return max(20, size + sum(map(len, definition.files.values())) // 1024)
+
+
 def store_definition(connection: Connection, vault: Vault, stack_id: str, definition: Definition) -> None:
     """Write a definition and those of its files that are not there yet."""
     digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in definition.files.items()}
@@ -152,4 +163,5 @@ __all__ = [
     "drop_unused_definitions",
     "load_definition",
     "store_definition",
+    "weight",
 ]

@@ -8,6 +8,7 @@ knows, the evaluation stops with `NeedsAttribute`, the attribute is fetched, and
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from samovar.clients import Cloud
 from samovar.orchestration.resources.behaviour import Behaviour, StackIdentity
 from samovar.orchestration.resources.schema import ResourceType
+from samovar.orchestration.templates.errors import TemplateError
 from samovar.orchestration.templates.nodes import Node, resolve
 from samovar.orchestration.templates.scope import StackScope
 from samovar.orchestration.templates.template import Template
 from samovar.orchestration.templates.values import Value, select_path
 
 from .context import Context
-from .definitions import Definition
+from .definitions import Definition, weight
 from .kinds import Kind, Kinds
 from .ordering import add_implicit_requirements
 from .parts import Parts
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from .stack_users import StackUsers
 
 MOST_ATTRIBUTES = 10_000
+LIGHT = 500  # of this weight a definition is read at once
 
 
 class NeedsAttribute(Exception):
@@ -73,6 +76,15 @@ class LoadedStack:
     def texts(self) -> Texts:
         """The template and parameters as read. Raises TemplateError."""
         return read_texts(self.parts, self.stack, self.definition)
+
+    async def read_texts(self) -> None:
+        """Read the template and parameters, others having their turn while a big one is read.
+
+        What is wrong with them is raised by whoever looks at them.
+        """
+        if self.parts.remembered(self.definition.id) is None and weight(self.definition) > LIGHT:
+            with contextlib.suppress(TemplateError):
+                await asyncio.to_thread(lambda: self.texts)
 
     @cached_property
     def slow(self) -> bool:

@@ -20,7 +20,7 @@ from samovar.orchestration.resources.registry import use_defaults
 from samovar.orchestration.templates.nodes import Sandbox
 
 from .deferred import CloudFor
-from .definitions import Definition
+from .definitions import Definition, weight
 from .limits import ServiceLimits
 from .sandbox import ProcessSandbox
 from .vault import Vault
@@ -75,7 +75,7 @@ class Parts:
         made = read()
         with self._reading:
             if definition.id not in self._read:
-                self._read[definition.id] = fresh = _Read(definition, made, _weight(definition))
+                self._read[definition.id] = fresh = _Read(definition, made, weight(definition))
                 self._weight += fresh.weight
             while self._weight > REMEMBERED and len(self._read) > 1:
                 self._weight -= self._read.popitem(last=False)[1].weight
@@ -92,13 +92,3 @@ class _Read:
     definition: Definition
     made: Any
     weight: int
-
-
-def _weight(definition: Definition) -> int:
-    template = definition.template
-    if isinstance(template, Mapping):
-        resources = template.get("resources") or template.get("Resources")
-        size = len(resources) if isinstance(resources, Mapping) else 0
-    else:
-        size = len(template) // 100
-    return max(20, size + sum(map(len, definition.files.values())) // 1024)

@@ -170,7 +170,8 @@ def create_stack(
         connection.execute(_add_stack, values)
     except IntegrityError:
         raise StackExists(stack.name) from None
-    _write_tags(connection, stack)
+    if stack.tags:
+        _write_tags(connection, stack)
     insert_events(connection, [stack_event(stack)])
     return operation
 

@@ -68,6 +68,8 @@ _update_whole = (
     .where(resources.c.id == bindparam("row_id"))
     .values({name: bindparam(f"new_{name}") for name in _COLUMNS})
 )
+_insert = insert(resources)
+_delete = delete(resources).where(resources.c.id == bindparam("row_id"))
 _update_done = (
     update(operations).where(operations.c.id == bindparam("operation")).values(done=bindparam("new_done"))
 )
@@ -227,16 +229,13 @@ class Scribe:
             if done is not None:
                 connection.execute(_update_done, {"operation": self.operation_id, "new_done": done})
             if batch.inserts:
-                connection.execute(insert(resources), list(batch.inserts.values()))
+                connection.execute(_insert, list(batch.inserts.values()))
             if batch.whole:
                 connection.execute(_update_whole, list(batch.whole.values()))
             if batch.state:
                 connection.execute(_update_state, list(batch.state.values()))
             if batch.deletes:
-                connection.execute(
-                    delete(resources).where(resources.c.id == bindparam("row_id")),
-                    [{"row_id": identity} for identity in batch.deletes],
-                )
+                connection.execute(_delete, [{"row_id": identity} for identity in batch.deletes])
             insert_events(connection, batch.events)
             if prune:
                 prune_events(connection, self.stack_id, self._max_events)

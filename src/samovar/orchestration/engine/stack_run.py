@@ -67,6 +67,7 @@ class StackRun(LoadedStack):
     def read(self) -> None:
         """Read the template and order its resources; big ones take a while, so in a thread."""
         assert self.requirements is not None
+        assert self.slow is not None
 
     @property
     def out_of_time(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 
 from samovar.diagnostics import closest
@@ -43,6 +43,7 @@ def use_defaults(chosen: Mapping[str, str]) -> None:
     """Let properties have the defaults that the operator chose, by option. Raises ValueError."""
     if choose_defaults(chosen):
         _family.cache_clear()
+        find_type.cache_clear()
 
 
 def canonical_name(name: str) -> str:
@@ -55,6 +56,7 @@ def canonical_name(name: str) -> str:
     return name
 
 
+@lru_cache(maxsize=4096)
 def find_type(name: str) -> ResourceType | None:
     """The declared type of that name or alias, or None when there is none."""
     real = canonical_name(name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from samovar.orchestration.resources.constraints import Constraint
+from samovar.orchestration.resources.constraints import Constraint, Custom
 from samovar.orchestration.resources.translations import Translation
 
 
@@ -110,6 +110,12 @@ class Reference(StrEnum):
     WORKFLOW_NAME = "workflow_name"
 
 
+def _asks_cloud(declared: Property) -> bool:
+    inner = [*(declared.fields or {}).values(), *([declared.items] if declared.items else [])]
+    own = any(isinstance(each, Custom) and each.needs_cloud for each in declared.constraints)
+    return own or any(map(_asks_cloud, inner))
+
+
 @dataclass(frozen=True, slots=True)
 class ResourceType:
     """A resource type as declared; see the README of this room for how a declaration is written.
@@ -145,6 +151,10 @@ class ResourceType:
     no_signal_actions: frozenset[str] = frozenset({"SUSPEND", "DELETE"})
     template: str | None = None  # the file that implements the type, when a template does
     instead: str | None = None  # the type to use now that this one is retired
+    asks_cloud: bool = field(init=False, default=False)  # only a cloud can tell whether some values are good
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "asks_cloud", any(map(_asks_cloud, self.properties.values())))
 
     @property
     def hidden(self) -> bool:

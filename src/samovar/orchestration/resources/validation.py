@@ -6,7 +6,6 @@ Unknown values (not known before something else is made) pass every check; they 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from samovar.orchestration.resources.coherence import incoherences
 from samovar.orchestration.resources.constraints import Custom
 from samovar.orchestration.resources.conversion import ConversionError, convert
 from samovar.orchestration.resources.folding import fold
+from samovar.orchestration.resources.once import PerDeclaration, plain_copy
 from samovar.orchestration.resources.schema import Property, ResourceType, Status
 from samovar.orchestration.resources.translations import Appended, Moved
 from samovar.orchestration.templates.nodes import path_text
@@ -23,6 +23,9 @@ from samovar.orchestration.templates.values import Unknown
 
 Where = tuple[str | int, ...]
 PlaceOf = Callable[[Where], Place | None]
+
+_defaults: PerDeclaration[Any] = PerDeclaration()  # of properties
+_nothing_given: PerDeclaration[dict[str, Any]] = PerDeclaration()  # of types that are content with that
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ def validate_properties(
     `where` is the path of the properties in the template (`("resources", "web", "properties")`), `place_of`
     gives the place in the text of such a path.
     """
+    if not given and (known := _nothing_given.of(declared)) is not None:
+        return Validated(known)
     check = _Check(declared, where, place_of)
     if declared.noop:
         check.result.values = dict(given)
@@ -64,6 +69,8 @@ def validate_properties(
         if not check.result.diagnostics.has_errors:
             for each in incoherences(declared.name, check.result.values):
                 check.error("property-conflict", each.path, each.message, each.advice)
+        if not given and check.clean:
+            _nothing_given.remember(declared, check.result.values)
     return check.result
 
 
@@ -127,6 +134,11 @@ class _Check:
         self.where = where
         self.place_of = place_of
         self.result = Validated()
+
+    @property
+    def clean(self) -> bool:
+        """Nothing was found, and nothing is to be asked of a cloud."""
+        return not self.result.lookups and not len(self.result.diagnostics)
 
     def error(self, code: str, at: Where, message: str, advice: str = "") -> None:
         path = (*self.where, *at)
@@ -192,9 +204,18 @@ class _Check:
     def defaulted(self, declared: Property, at: Where) -> Any:
         if declared.default is None:
             return None
-        if isinstance(declared.default, list | dict):
-            return self.value(declared, copy.deepcopy(declared.default), at)
-        return convert(declared, declared.default)
+        if (known := _defaults.of(declared)) is not None:
+            return known
+        if not isinstance(declared.default, list | dict):
+            value = convert(declared, declared.default)
+            _defaults.remember(declared, value)
+            return value
+        trial = _Check(self.declared, (), self.place_of)
+        value = trial.value(declared, declared.default, at)
+        if trial.clean:
+            _defaults.remember(declared, value)
+            return plain_copy(value)
+        return self.value(declared, plain_copy(declared.default), at)
 
     def constraints(self, declared: Property, value: Any, at: Where) -> None:
         if isinstance(value, list) and any(isinstance(item, Unknown) for item in value):
