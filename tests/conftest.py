@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from clouds import RunningCloud, close_clients, new_cloud, started
 from servers import databases
 from servers.again import run_changes_twice
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=list(HealthCheck))
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

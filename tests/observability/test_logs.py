@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import asyncio
+import contextvars
 import json
 import logging
 
@@ -18,6 +19,16 @@ def lines(capsys):
     yield lambda: capsys.readouterr().err.splitlines()
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+def test_work_that_is_thrown_away_may_end_in_another_context():
+    async def work():
+        with about(request_id="req-1"):
+            await asyncio.sleep(0)
+
+    thrown = work()
+    contextvars.Context().run(thrown.send, None)
+    thrown.close()
 
 
 async def test_json_lines_say_what_they_are_about(lines):

@@ -51,11 +51,12 @@ SECRETS = (
 @contextlib.contextmanager
 def about(**names: str) -> Iterator[None]:
     """Have every line logged in this block carry these names (those of FIELDS; empty ones are left out)."""
-    token = _about.set({**_about.get(), **_given(names)})
+    before = _about.get()
+    _about.set({**before, **_given(names)})
     try:
         yield
     finally:
-        _about.reset(token)
+        _about.set(before)  # not reset(): a coroutine that is thrown away ends in another context
 
 
 def task_is_about(**names: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samovar.loadbalancer import load_tree
@@ -157,7 +157,7 @@ def judge(place, text):
 
 
 @given(orders())
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50)
 async def test_haproxy_takes_what_the_api_takes(member, lb, worker, database, place, wanted):
     try:
         await ordered(member, lb, wanted)
@@ -226,7 +226,7 @@ WRAPPERS = st.sampled_from(
     ),
     st.one_of(JSON, st.builds(lambda wrapper, value: {wrapper: value}, WRAPPERS, JSON)),
 )
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250)
 async def test_no_request_is_a_fault_of_the_server(admin, method, place, step, behind, query, body):
     path = f"/{place}" + (
         "" if step is None else "/" + quote(step.encode("utf-8", "surrogatepass"), safe="%.")

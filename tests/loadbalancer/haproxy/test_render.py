@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from samovar.loadbalancer.haproxy import Peer, Place, Rendered, render
 from samovar.loadbalancer.tree import PoolTls, SessionPersistence, Tree
@@ -26,7 +26,7 @@ KEYWORDS = {
 
 
 @given(trees())
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120)
 def test_haproxy_accepts_whatever_is_rendered(place: Place, judge: Judge, given_tree: Tree) -> None:
     rendered = render(given_tree, place)
     assert judge(rendered) == ""
@@ -57,6 +57,17 @@ def test_an_http_listener_with_a_pool(place: Place, judge: Judge) -> None:
     )
     assert f"server {identity('m3')} ipv6@fd00::1:8080 weight 1 backup check" in rendered.text
     assert "http-check expect status 200" in rendered.text and "timeout check 4s" in rendered.text
+
+
+def test_names_have_every_character_that_http_gives_them(place: Place, judge: Judge) -> None:
+    names = ("$HOME", "it's", "a!#$%&'*+-.^_`|~")
+    rules = [
+        rule(f"{kind}{n}", type=kind, key=key) for kind in ("HEADER", "COOKIE") for n, key in enumerate(names)
+    ]
+    rendered = render(tree(listener(policies=(policy("a", *rules),))), place)
+    assert judge(rendered) == "" and rendered.broken == {}
+    assert "acl rule-" in rendered.text and "'req.hdr($HOME)'" in rendered.text
+    assert """'req.cook("it'\\''s")'""" in rendered.text
 
 
 def test_what_rejects_comes_before_what_redirects_and_pools_come_last(place: Place, judge: Judge) -> None:

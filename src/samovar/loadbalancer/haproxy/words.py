@@ -12,7 +12,7 @@ import ipaddress
 import re
 
 PLAIN = re.compile(r"[A-Za-z0-9_.,:/@=+%^*~\[\]-]+", re.ASCII)
-TOKEN = re.compile(r"[A-Za-z0-9!#%&*+.^_|~-]+", re.ASCII)
+TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 IDENTIFIER = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 CIPHERS = re.compile(r"[A-Za-z0-9\-+!:@=_.]{1,4096}", re.ASCII)
 LONGEST = 8192
@@ -54,7 +54,7 @@ def token(value: str, what: str) -> str:
     """A header's or cookie's name, to stand in the parentheses of a fetch. Raises Refused."""
     if not TOKEN.fullmatch(value):
         raise Refused(f"{value!r} cannot be used as {what}.")
-    return value
+    return f'"{value}"' if "'" in value else value  # arguments have quotes of their own, within the word's
 
 
 def address(value: str) -> str:
