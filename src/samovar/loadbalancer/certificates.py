@@ -26,6 +26,9 @@ REFERENCE = re.compile(
 )
 
 
+BLOCK = re.compile(r"-----BEGIN (CERTIFICATE|X509 CRL)-----[^-]*-----END \1-----")
+
+
 class CertificateUnreadable(ValueError):
     """The reference cannot be followed or what is there is not what it should be; says why."""
 
@@ -93,6 +96,26 @@ async def fetch_pem(cloud: Cloud, reference: str) -> str:
         return (await _payload(cloud, identity)).decode("ascii")
     except UnicodeDecodeError:
         raise CertificateUnreadable("the secret does not hold PEM") from None
+
+
+async def fetch_authority(cloud: Cloud, reference: str) -> str:
+    """The certificates, or else the revocation lists, of a secret, in PEM and without whatever else stands
+    there: HAProxy refuses a file in which it stumbles. Raises CertificateUnreadable."""
+    given = await fetch_pem(cloud, reference)
+    found = [block[0] for block in BLOCK.finditer(given)]
+    if not found:
+        raise CertificateUnreadable("the secret holds no certificate and no revocation list in PEM")
+    try:
+        return "".join(_canonical(block) for block in found)
+    except ValueError:
+        raise CertificateUnreadable("the secret holds a certificate or a list that cannot be read") from None
+
+
+def _canonical(block: str) -> str:
+    encoded = block.encode()
+    if "X509 CRL" in block:
+        return x509.load_pem_x509_crl(encoded).public_bytes(serialization.Encoding.PEM).decode()
+    return x509.load_pem_x509_certificate(encoded).public_bytes(serialization.Encoding.PEM).decode()
 
 
 async def grant(cloud: Cloud, reference: str, user_id: str) -> None:

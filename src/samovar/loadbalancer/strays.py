@@ -21,8 +21,10 @@ from .tables import load_balancers
 
 OWNER = "Octavia"
 PREFIX = "lb-"
-PATIENCE = datetime.timedelta(minutes=10)
-"""How long a port is left alone: its request may still be on the way."""
+LATEST = datetime.timedelta(minutes=1)
+"""How long after it began to make ports a request may still write its load balancer down."""
+PATIENCE = 3 * LATEST
+"""How long a port is left alone; clocks may differ."""
 
 
 async def remove_strays(

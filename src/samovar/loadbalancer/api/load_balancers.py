@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
 from samovar.database import new_id, utcnow
-from samovar.web import Api, Call, Reply
+from samovar.web import Api, Call, Fault, Reply
 
 from .. import operations as work
 from ..configurations import kept
+from ..strays import LATEST
 from ..tables import flavor_profiles, flavors, listeners, load_balancers, pools, zone_profiles, zones
 from ..tree import flavor_data, zone_data
 from . import values
@@ -107,11 +109,13 @@ class LoadBalancers(Objects):
         await planner.check_qos(given["vip_qos_policy_id"])
         await planner.check_groups(given["vip_sg_ids"])
         await check_references(self.backend, call, *references_in(given["listeners"], given["pools"]))
-        lb_id = new_id()
+        lb_id, began = new_id(), time.monotonic()
         vips = await planner.allocate(lb_id, project, given, choice.pop("zone"))
 
         def run(change: Change) -> Any:
             change.spend("loadbalancer", project)
+            if time.monotonic() - began > LATEST.total_seconds():
+                raise refuse(503, "The VIP could not be allocated in time; ask again.")
             port_id = vips.columns["vip_port_id"]
             taken = change.alive(load_balancers, load_balancers.c.vip_port_id == port_id)
             if taken:
@@ -139,7 +143,7 @@ class LoadBalancers(Objects):
 
         try:
             return Reply(201, await self.backend.commit(call, run))
-        except BaseException:
+        except Fault:  # after anything else it may be there nevertheless; if not, its ports are strays
             await planner.release(vips.made)
             raise
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from samovar.clients import Cloud
 
-from ..certificates import CertificateUnreadable, fetch_certificate, fetch_pem
+from ..certificates import CertificateUnreadable, fetch_authority, fetch_certificate
 from ..tree import Tree
 
 __all__ = ["Materials", "fetch"]
@@ -45,7 +45,7 @@ async def fetch(cloud: Cloud, tree: Tree) -> Materials:
             if ref in certificates:
                 pem = (await fetch_certificate(cloud, ref)).bundle
             else:
-                pem = await fetch_pem(cloud, ref)
+                pem = await fetch_authority(cloud, ref)
         except CertificateUnreadable as error:
             unread[ref] = str(error)
             continue
