@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -124,13 +125,8 @@ class Service:
     """One process of ours on a machine."""
 
     machine: str
-    name: str
+    names: tuple[str, ...]
     process: subprocess.Popen[bytes]
-    config: Path
-
-    @property
-    def label(self) -> str:
-        return f"{self.name}@{self.machine}"
 
 
 class Cluster:
@@ -173,24 +169,27 @@ class Cluster:
     def serve(self, machine: str, *names: str, label: str = "") -> Service:
         """`samovar serve NAME… --config-file heat.conf` on a machine."""
         home = self.folder / machine
-        conf = home / "heat.conf"
         label = label or f"{'+'.join(names)}@{machine}"
-        command = [*self.on(machine), sys.executable, "-m", "samovar.cli.main", "serve", *names]
+        files = ["--config-file", str(home / "heat.conf"), "--state-dir", str(home / "state")]
+        process = self.process(machine, "serve", label, *names, *files)
+        service = self.services[label] = Service(machine, names, process)
+        return service
+
+    def process(self, machine: str, command: str, label: str, *words: str) -> subprocess.Popen[bytes]:
+        """`samovar COMMAND WORD…` on a machine, its words in LABEL.log."""
         with (self.folder / f"{label}.log").open("ab") as log:
             process = subprocess.Popen(
-                [*command, "--config-file", str(conf), "--state-dir", str(home / "state")],
+                [*self.on(machine), sys.executable, "-m", "samovar.cli.main", command, *words],
                 env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         self.machines.processes.append(process)
-        service = self.services[label] = Service(machine, label.partition("@")[0], process, conf)
-        return service
+        return process
 
     def again(self, label: str) -> Service:
         """Start a service that has ended once more."""
         old = self.services[label]
         old.process.wait(30)
-        names = [old.name.rpartition("-")[0] if old.name[-1].isdigit() else old.name]
-        return self.serve(old.machine, *names[0].split("+"), label=label)
+        return self.serve(old.machine, *old.names, label=label)
 
     def ready(self, label: str, port: int, seconds: float = 90) -> None:
         """Wait until a service's /readyz is 200 at its own address."""
@@ -268,6 +267,8 @@ class Cluster:
         for program in self._programs:
             with contextlib.suppress(Exception):
                 program.send(signal.SIGCONT)
+            with contextlib.suppress(OSError):
+                shutil.copy(program.directory / "log", self.folder / f"{program.directory.name}.log")
             program.stop()
 
 
@@ -275,13 +276,15 @@ class Mix:
     """A running mix.py; `sheet()` waits for its end and gives its balance sheet."""
 
     def __init__(self, cluster: Cluster, seconds: float, options: dict[str, object]) -> None:
-        self.began = time.monotonic()
         words = [f"--{name}={value}" for name, value in options.items()]
         self._process = subprocess.Popen(
             [*cluster.on("client"), sys.executable, str(Path(__file__).parent / "mix.py"), f"--seconds={seconds}", *words],
             env=cluster.environment(), stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         cluster.machines.processes.append(self._process)  # type: ignore[arg-type]
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "begun\n"
+        self.began = time.monotonic()
 
     def sheet(self, seconds: float = 400) -> dict[str, Any]:
         out, _ = self._process.communicate(timeout=seconds)

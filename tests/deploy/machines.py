@@ -115,16 +115,21 @@ def _in_namespace(space: str, what: Callable[[], object]) -> object:
     import ctypes
 
     outcome: list[object] = []
+    failures: list[Exception] = []
 
     def work() -> None:
-        with open(f"/run/netns/{space}") as file:
-            assert ctypes.CDLL(None, use_errno=True).setns(file.fileno(), 0x40000000) == 0
-        outcome.append(what())
+        try:
+            with open(f"/run/netns/{space}") as file:
+                assert ctypes.CDLL(None, use_errno=True).setns(file.fileno(), 0x40000000) == 0
+            outcome.append(what())
+        except Exception as error:
+            failures.append(error)
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert outcome
+    if failures:
+        raise failures[0]
     return outcome[0]
 
 

@@ -68,9 +68,9 @@ def test_every_choice_gives_a_file_that_haproxy_takes(inventory_file, tmp_path, 
             write_all(inventory, tmp_path / "out")
             text = (tmp_path / "out" / "a" / "haproxy.cfg").read_text()
             check(text, tmp_path)
-            assert (f"balance {balance}" in text, "option tcpka" in text) == (True, tcpka)
+            assert (f"balance {balance}" in text, "option srvtcpka\n    http-error" in text) == (True, tcpka)
             assert ("option httpchk\n" in text) == (check_kind == "http")
-            assert ("inter 2s fastinter 50ms downinter 1s rise 2 fall 5" in text) == (check_kind != "none")
+            assert ("inter 2s fastinter 20ms downinter 1s rise 2 fall 5" in text) == (check_kind != "none")
 
 
 def test_the_galera_section_is_the_documents_with_a_check_that_works(inventory_file, tmp_path):

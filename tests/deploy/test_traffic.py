@@ -91,16 +91,36 @@ def test_reads_notice_at_most_a_second_of_an_apis_end(lan, deploy, inventory_fil
     victim = lan.api("b")
     lan.api("c")
     deploy("a", inventory_file(**SCALED))
+    with stream(lan, "d", "10.0.0.1", 8004) as calm:
+        time.sleep(1)
     with stream(lan, "d", "10.0.0.1", 8004) as seen:
         time.sleep(0.5)
         victim.send_signal(fault)
         time.sleep(2.5)
     before = {text.split()[0] for sent, _, _, text in seen.answers[:8]}
     assert before == {"b", "c"}, "round robin"
-    assert seen.failed == [] and seen.slowest <= 1.2 and seen.trouble() <= 1.5, seen.describe()
+    late = calm.slowest  # how late this machine is anyway
+    assert seen.failed == [], seen.describe()
+    assert seen.slowest <= 1 + 2 * late and seen.trouble() <= 1 + 4 * late, (late, seen.describe())
 
 
-def test_a_write_is_never_sent_twice_and_its_failure_is_told_at_once(lan, deploy, inventory_file, tmp_path):
+def test_apis_that_are_all_late_are_asked_all_the_same(lan, deploy, inventory_file):
+    apis = [lan.api("b"), lan.api("c")]
+    deploy("a", inventory_file(**SCALED))
+    with stream(lan, "d", "10.0.0.1", 8004) as seen:
+        time.sleep(0.3)
+        for api in apis:
+            api.send_signal(signal.SIGSTOP)
+        time.sleep(1.2)  # longer than the quick checks wait, shorter than the patient ones
+        for api in apis:
+            api.send_signal(signal.SIGCONT)
+        time.sleep(1)
+    assert seen.failed == [], seen.describe()
+
+
+def test_a_write_is_never_sent_twice_nor_given_up_for_an_api_that_stands_still(
+    lan, deploy, inventory_file, tmp_path
+):
     written = tmp_path / "written"
     lan.api("b", written=written)
     frozen = lan.api("c", written=written)
@@ -111,8 +131,8 @@ def test_a_write_is_never_sent_twice_and_its_failure_is_told_at_once(lan, deploy
         time.sleep(2)
         frozen.send_signal(signal.SIGCONT)
         time.sleep(1)
-    assert seen.slowest <= 1.2 and seen.trouble() <= 1.5, seen.describe()
-    assert {status for _, _, status, _ in seen.answers} <= {200, 502, 503}
+    assert seen.failed == [] and seen.slowest <= 3, seen.describe()  # answered when it goes on
+    assert sum(took > 1 for _, took, _, _ in seen.answers) < 20, "it gets no more of them"
     done = [line.split()[1] for line in written.read_text().splitlines()]
     assert len(done) == len(set(done)), "each request reached one API once"
     answered = {text.split()[2] for _, _, status, text in seen.answers if status == 200}

@@ -10,7 +10,7 @@ import pytest
 from clouds import free_port
 from ears import Ear, attached, eventually
 from samovar.config import MessagingSettings
-from samovar.messaging import open_bus
+from samovar.messaging import Depth, depths, open_bus
 
 
 async def test_what_was_rung_before_anybody_listened_waits_in_a_quorum_queue(process, broker, exchange):
@@ -113,3 +113,32 @@ def test_an_address_that_cannot_be_used_is_refused_with_a_sentence(settings):
 
     with pytest.raises(OptionsError, match=r"transport_url|address|ssl|control_exchange"):
         open_bus(settings)
+
+
+async def test_an_operator_is_told_what_waits_who_listens_and_which_broker_is_silent(
+    process, broker, exchange
+):
+    ringing, silent = await process(), free_port()
+    await ringing.ring("deep", "id-1")
+    await ringing.ring("deep", "id-2")
+    brokers = f"{broker.url.removesuffix('/')},u:p@127.0.0.1:{silent}/"
+    settings = MessagingSettings(transport_url=brokers, control_exchange=exchange)
+    name = f"{exchange}.deep"
+
+    async def seen(wanted):
+        return (await depths(settings, ["deep", "never"])).queues == (Depth(name, *wanted),)
+
+    await until(seen, (2, 0))
+    ear = Ear()
+    (await process()).listen("deep", ear)
+    await ear.until("id-1", "id-2")
+    await until(seen, (0, 1))
+    told = await depths(settings, ["deep"])
+    assert told.broker == f"127.0.0.1:{broker.port}"
+    assert list(told.silent) == [f"127.0.0.1:{silent}"]
+
+
+async def until(seen, wanted):
+    async with asyncio.timeout(15):
+        while not await seen(wanted):  # noqa: ASYNC110 (what is waited for happens in the broker)
+            await asyncio.sleep(0.05)

@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import getpass
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pymysql
 
@@ -16,10 +18,23 @@ PROVIDER = "/usr/lib/galera/libgalera_smm.so"
 
 
 class GaleraNode(Program):
-    """One node at `address`:`port`; the first one makes the cluster, others join it."""
+    """One node at `address`:`port`; the first one makes the cluster, others join it.
 
-    def __init__(self, address: str, port: int, others: list[GaleraNode]) -> None:
+    `prefix` is put before its command: it may be on another machine; `inside` then gives what a
+    function returns on that machine.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        others: list[GaleraNode],
+        *,
+        prefix: Sequence[str] = (),
+        inside: Callable[[Callable[[], Any]], Any] = lambda what: what(),
+    ) -> None:
         super().__init__("mariadb", "nobody")  # rsync, which copies a node's files, will not work as root
+        self._prefix, self._inside = tuple(prefix), inside
         self.owner = self.user or getpass.getuser()
         self.address, self.port, self.group_port = address, port, free_port()
         self.run(
@@ -50,6 +65,7 @@ class GaleraNode(Program):
             "debug-no-sync": 1,
             "innodb-log-file-size": "16M",
             "innodb-buffer-pool-size": "32M",
+            "max-connections": 400,
             "innodb-autoinc-lock-mode": 2,
             "binlog-format": "ROW",
             "wsrep-on": "ON",
@@ -61,7 +77,8 @@ class GaleraNode(Program):
             "wsrep-sst-receive-address": f"{self.address}:{free_port()}",
         }
         settings = [f"--{name}={value}" for name, value in options.items()]
-        self.start([found("mariadbd"), "--no-defaults", *settings, "--skip-name-resolve"], self.synced)
+        begin = [*self._prefix, found("mariadbd"), "--no-defaults", *settings, "--skip-name-resolve"]
+        self.start(begin, self.synced, as_root=bool(self._prefix))
 
     @property
     def url(self) -> str:
@@ -72,16 +89,24 @@ class GaleraNode(Program):
         assert self.ask("SHOW STATUS LIKE 'wsrep_local_state'")[0][1] == "4"
 
     def ask(self, statement: str) -> list[tuple[object, ...]]:
-        return ask(self.address, self.port, statement)
+        rows: list[tuple[object, ...]] = self._inside(lambda: ask(self.address, self.port, statement))
+        return rows
+
+    def ask_heat(self, statement: str) -> list[tuple[object, ...]]:
+        """The same of the database heat."""
+        what = lambda: ask(self.address, self.port, statement, "heat")  # noqa: E731
+        rows: list[tuple[object, ...]] = self._inside(what)
+        return rows
 
 
-def ask(address: str, port: int, statement: str) -> list[tuple[object, ...]]:
+def ask(address: str, port: int, statement: str, database: str | None = None) -> list[tuple[object, ...]]:
     """The rows that a statement gives."""
     connection = pymysql.connect(
         host=address,
         port=port,
         user="samovar",
         password="secret",
+        database=database,
         autocommit=True,
         connect_timeout=2,
         read_timeout=5,

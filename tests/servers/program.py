@@ -38,11 +38,22 @@ class Program:
         if done.returncode:
             pytest.fail(f"{' '.join(command)} failed:\n{done.stdout.decode()}\n{done.stderr.decode()}")
 
-    def start(self, command: Sequence[str], ready: Callable[[], object], seconds: float = 60) -> None:
-        """Start the command and wait until `ready` raises nothing. It ends when the tests are killed."""
+    def start(
+        self,
+        command: Sequence[str],
+        ready: Callable[[], object],
+        seconds: float = 60,
+        *,
+        as_root: bool = False,
+    ) -> None:
+        """Start the command and wait until `ready` raises nothing. It ends when the tests are killed.
+
+        `as_root`: the command itself becomes the user, after what only root may do.
+        """
+        user = None if as_root else self.user
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, user=self.user, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command, user=user, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         number = "QUIT" if self.user else "KILL"
         self._watcher = subprocess.Popen(  # its input ends when this process does

@@ -18,7 +18,10 @@ PROGRAMS = Path("/usr/lib/rabbitmq/bin")
 
 
 class RabbitMQ(Program):
-    """One node, started at once. `prefix` is put before its commands: it may be on another machine."""
+    """One node, started at once. `prefix` is put before its commands: it may be on another machine.
+
+    `cluster`: the addresses of all nodes of a cluster, its own included, one node at each.
+    """
 
     def __init__(
         self,
@@ -28,19 +31,45 @@ class RabbitMQ(Program):
         *,
         user: str = "samovar",
         password: str | None = None,
+        cluster: Sequence[str] = (),
     ) -> None:
         super().__init__("rabbitmq")
+        self.cluster = tuple(cluster)
         self.host, self.port, self.prefix = host, port or self.port, tuple(prefix)
         self.account, self.password = user, password or secrets.token_hex(8)
-        self._names, self._distribution = free_port(), free_port()
+        # Members of a cluster ask for each other at one port; each is on a machine of its own then.
+        self._names, self._distribution = (4369, 25672) if self.cluster else (free_port(), free_port())
         (self.directory / "logs").mkdir()
         (self.directory / "plugins").write_text("[].\n")
         (self.directory / "no-environment").touch()
         (self.directory / "rabbitmq.conf").write_text(
             f"default_user = {self.account}\ndefault_pass = {self.password}\nloopback_users = none\n"
             "disk_free_limit.absolute = 1MB\nvm_memory_high_watermark.absolute = 256MB\n"
+            + "".join(self._clustering())
         )
+        if self.cluster:
+            cookie = self.directory / ".erlang.cookie"
+            cookie.write_text(self.password)
+            cookie.chmod(0o400)
         self.begin()
+
+    def _clustering(self) -> list[str]:
+        if not self.cluster:
+            return []
+        nodes = [
+            f"cluster_formation.classic_config.nodes.{number} = rabbit@{host}\n"
+            for number, host in enumerate(self.cluster, 1)
+        ]
+        return [
+            "cluster_formation.peer_discovery_backend = classic_config\n",
+            "cluster_partition_handling = pause_minority\n",
+            *nodes,
+        ]
+
+    @property
+    def node(self) -> str:
+        """Its name among other nodes."""
+        return f"rabbit@{self.host}" if self.cluster else f"sv{self._names}@localhost"
 
     @property
     def url(self) -> str:
@@ -53,8 +82,9 @@ class RabbitMQ(Program):
             "HOME": str(self.directory),
             "LANG": "C.UTF-8",
             "ERL_EPMD_PORT": str(self._names),
-            "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODENAME": f"sv{self._names}@localhost",
+            "ERL_EPMD_ADDRESS": self.host if self.cluster else "127.0.0.1",
+            "RABBITMQ_NODENAME": self.node,
+            **({"RABBITMQ_USE_LONGNAME": "true"} if self.cluster else {}),
             "RABBITMQ_NODE_IP_ADDRESS": self.host,
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(self._distribution),
@@ -70,7 +100,7 @@ class RabbitMQ(Program):
 
     def begin(self) -> None:
         """Start it (again) on its files, and wait until it takes connections."""
-        log = self.directory / "logs" / f"sv{self._names}@localhost.log"
+        log = self.directory / "logs" / f"{self.node}.log"
         already = log.stat().st_size if log.exists() else 0
 
         def listens() -> None:
@@ -96,7 +126,7 @@ class RabbitMQ(Program):
     def _pids(self) -> list[int]:
         """Every process of this node: they carry its place in their environment."""
         mark = f"RABBITMQ_MNESIA_BASE={self.directory}/".encode()
-        names = f"ERL_EPMD_PORT={self._names}".encode()
+        names = f"HOME={self.directory}".encode()
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 
 from .program import Program, accepts, found
 
@@ -25,23 +26,28 @@ class Redis(Program):
 
 
 class Memcached(Program):
-    """Started at once; `begin` after `end` gives an empty one at the same address."""
+    """Started at once; `begin` after `end` gives an empty one at the same address.
 
-    def __init__(self) -> None:
+    `prefix` is put before its command: it may be on another machine, where nobody waits for it here.
+    """
+
+    def __init__(self, host: str = "127.0.0.1", port: int | None = None, prefix: Sequence[str] = ()) -> None:
         super().__init__("memcached")
+        self.host, self.port, self._prefix = host, port or self.port, tuple(prefix)
         self.begin()
 
     def begin(self) -> None:
-        command = [found("memcached"), "-l", "127.0.0.1", "-p", str(self.port), "-U", "0", "-m", "16"]
-        self.start([*command, "-u", "nobody"], lambda: accepts(self.port))
+        command = [found("memcached"), "-l", self.host, "-p", str(self.port), "-U", "0", "-m", "16"]
+        listens = (lambda: None) if self._prefix else (lambda: accepts(self.port))
+        self.start([*self._prefix, *command, "-u", "nobody"], listens)
 
     @property
     def url(self) -> str:
-        return f"memcached://127.0.0.1:{self.port}"
+        return f"memcached://{self.host}:{self.port}"
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def freeze(self) -> None:
         """It accepts connections and answers nothing."""

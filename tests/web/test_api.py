@@ -196,3 +196,35 @@ async def test_a_line_says_which_request_it_is_about(caplog):
         logging.getLogger("samovar.web").setLevel(logging.NOTSET)
     own = raw.headers["x-openstack-request-id"]
     assert own != given and f"[{own} {given}] GET /crash failed" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "hung_up", "done"), [("POST", True, 0), ("POST", False, 1), ("GET", True, 1)]
+)
+async def test_what_changes_something_is_not_done_for_a_client_that_hung_up_before(method, hung_up, done):
+    handled, sent = [], []
+    api = Api("t", render_fault=lambda fault, call: ({}, {}))
+
+    async def handle(call):
+        handled.append(call.body)
+        return {}
+
+    api.route(method, "/x", handle)
+    messages = [{"type": "http.request", "body": b"{}", "more_body": False}]
+
+    async def receive():
+        if messages:
+            return messages.pop()
+        if not hung_up:
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": method, "path": "/x", "raw_path": b"/x", "root_path": "", "scheme": "http",
+        "query_string": b"", "headers": [], "server": ("h", 80), "client": None,
+    }  # fmt: skip
+    await api.asgi()(scope, receive, send)
+    assert (len(handled), bool(sent)) == (done, bool(done))

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""samovar status --cluster: every process, what waits, who holds what, as the database shows it."""
+"""samovar status --cluster: every process, what waits, who holds what, as the database and the broker
+show it."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +21,8 @@ def run(options: argparse.Namespace) -> int:
     from sqlalchemy.exc import DBAPIError
 
     from samovar.database import Database, DatabaseUnavailable
-    from samovar.runtime.overview import look, troubles
+    from samovar.messaging import brokers_of, depths
+    from samovar.runtime.overview import RUNG, look, queues, troubles
 
     loaded = settings(options)
     database = Database(loaded.database_url, loaded.database)
@@ -32,6 +35,8 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(f"the database does not answer: {said}") from error
     finally:
         database.close_now()
+    if brokers_of(loaded.messaging):
+        found["broker"] = queues(asyncio.run(depths(loaded.messaging, RUNG)))
     told = troubles(found)
     if options.json:
         print(json.dumps({**found, "troubles": told}))
@@ -68,6 +73,21 @@ def _lines(found: dict[str, Any], told: list[str]) -> list[str]:
         ]
         if rows:
             lines += _table(("WHAT", "OF", "AGE", "HOLDER", "EPOCH", "LEASE"), rows)
+    if found.get("broker"):
+        queues = [
+            (queue["queue"], str(queue["waiting"]), str(queue["listeners"]))
+            for queue in found["broker"]["queues"]
+        ]
+        where = found["broker"]["broker"]
+        lines += ["", f"Queues of the broker at {where}:" if where else "No broker answers."]
+        lines += _table(("QUEUE", "MESSAGES", "LISTENERS"), queues) if queues else []
+    if found["cloud_requests"]:
+        asked = [
+            f"{service} {counts['running']} of {counts['limit']}"
+            + (f" ({counts['waiting']} wait)" if counts["waiting"] else "")
+            for service, counts in found["cloud_requests"].items()
+        ]
+        lines += ["", f"Requests of all engines at the cloud, of those they may have: {', '.join(asked)}"]
     for group in found["groups"]:
         heard = ", ".join(f"{name} ({age:.0f} s ago)" for name, age in sorted(group["members"].items()))
         lines += ["", f"Group {group['name']}, epoch {group['epoch']}: {heard or 'nobody'}"]

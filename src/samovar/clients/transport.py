@@ -85,7 +85,11 @@ class InProcess:
         chunks: list[bytes] = []
 
         async def receive() -> Message:
-            return await anext(pieces, {"type": "http.disconnect"})
+            message = await anext(pieces, None)
+            if message is None:  # who asked is still there, and has no more to say
+                await asyncio.get_running_loop().create_future()
+            assert message is not None
+            return message
 
         async def send(message: Message) -> None:
             nonlocal status

@@ -83,6 +83,12 @@ class NetworkSettings:
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     num_engine_workers: int = option(64, section="DEFAULT", help="Operations that one engine runs at once")
+    cloud_limits: list[str] = option(
+        ["nova:16", "neutron:32", "glance:4", "cinder:8", "octavia:8", "*:16"],
+        section="samovar",
+        help="Requests that all engines together have under way at once at a cloud's service, by its name; "
+        "*: each of the others",
+    )
     stack_action_timeout: int = option(3600, section="DEFAULT", help="Seconds a stack action may take")
     max_template_size: int = option(524_288, section="DEFAULT", help="Largest template in characters")
     max_resources_per_stack: int = option(1000, section="DEFAULT", help="Resources of a stack tree; -1: any")

@@ -2,8 +2,9 @@
 """The clustercheck: a small HTTP server on a database node that tells a proxy whether this node may be used.
 
 200: the node is synced with the cluster's majority and takes writes. 503: it is not, and the body says
-why. Every path and method is answered alike; what was found is good for half a second, so that many
-proxies cost the database no more than one.
+why. Every path and method is answered alike, at once, with what was found last: a proxy that had to
+wait for a busy node would take it for dead and cut all its connections. The node is asked every half
+second; one that does not answer for longer than its question may take is not used.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pymysql
 from sqlalchemy import make_url
 
 log = logging.getLogger(__name__)
-GOOD_FOR_SECONDS = 0.5
+ASKED_EVERY_SECONDS = 0.5
 QUERY_SECONDS = 2
 SYNCED, DONOR = "4", "2"
 STATUS = (
@@ -54,36 +55,42 @@ class GaleraCheck:
         self._url = make_url(url)
         self._donor, self._read_only = donor, read_only
         self._found: str | None = "The node was not asked yet."
-        self._at = float("-inf")
-        self._asking = asyncio.Lock()
         self._told: str | None = ""
+        self._asked_since = 0.0
+        self._asking: asyncio.Task[None] | None = None
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; return where. Raises OSError."""
         self._server = await asyncio.start_server(self._answer, host, port)
+        self._asking = asyncio.create_task(self._ask_again_and_again())
         name = self._server.sockets[0].getsockname()
         return name[0], name[1]
 
     async def stop(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
 
-    async def found(self) -> str | None:
+    def found(self) -> str | None:
         """Why the node may not be used; None: it may."""
-        async with self._asking:
-            if time.monotonic() - self._at > GOOD_FOR_SECONDS:
-                self._found = await asyncio.to_thread(self._ask)
-                self._at = time.monotonic()
-                if self._found != self._told:
-                    log.log(
-                        logging.WARNING if self._found else logging.INFO,
-                        "%s",
-                        self._found or "The node is synced.",
-                    )
-                    self._told = self._found
+        waited = time.monotonic() - self._asked_since if self._asked_since else 0.0
+        if waited > QUERY_SECONDS + ASKED_EVERY_SECONDS:
+            return f"The node has not answered for {waited:.0f} s."
         return self._found
+
+    async def _ask_again_and_again(self) -> None:
+        while True:
+            self._asked_since = time.monotonic()
+            self._found = await asyncio.to_thread(self._ask)
+            self._asked_since = 0.0
+            if self._found != self._told:
+                level = logging.WARNING if self._found else logging.INFO
+                log.log(level, "%s", self._found or "The node is synced.")
+                self._told = self._found
+            await asyncio.sleep(ASKED_EVERY_SECONDS)
 
     def _ask(self) -> str | None:
         try:
@@ -115,7 +122,7 @@ class GaleraCheck:
         try:
             async with asyncio.timeout(QUERY_SECONDS * 2):
                 await reader.readuntil(b"\r\n\r\n")
-                reason = await self.found()
+                reason = self.found()
                 body = f"{reason or 'The node is synced.'}\r\n".encode()
                 line = "503 Service Unavailable" if reason else "200 OK"
                 head = f"HTTP/1.1 {line}\r\nContent-Type: text/plain; charset=utf-8\r\n"

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .durations import milliseconds, written
 from .inventory import Check, Inventory, Node
 from .roles import DATABASE, HTTP_SERVICES
 
-REPEATED = {
-    "reads": "http-request disable-l7-retry unless METH_GET",
-    "connect": "http-request disable-l7-retry",
-    "all": "",
-}
-"""HAProxy's METH_GET is GET and HEAD. A connection that was refused is always tried elsewhere."""
+READS = "-reads"
+"""What the name of the backend of a service's reads ends with: GET and HEAD, HAProxy's METH_GET."""
+LATE = "-late"
+"""What the name of an API's second entry ends with."""
 
 DATABASES = {"galera": (3306, "clustercheck", 9200), "postgresql": (5432, "patroni", 8008)}
 """Port, check, and port of the check."""
@@ -112,14 +110,14 @@ def _defaults(inventory: Inventory) -> str:
         "option dontlognull",
         f"maxconn {proxy.maxconn}",
         "option redispatch 1",
+        "option abortonclose",
         f"retries {proxy.retries}",
-        "retry-on conn-failure empty-response response-timeout",
+        "retry-on conn-failure empty-response response-timeout 503",
         f"timeout http-request {written(limits.request)}",
         f"timeout queue {written(limits.queue)}",
         f"timeout connect {written(limits.connect)}",
         f"timeout client {written(limits.client)}",
         f"timeout server {written(limits.server)}",
-        f"timeout check {written(limits.check)}",
     ]
     return _section("defaults", lines)
 
@@ -138,28 +136,78 @@ def _about(place: Place) -> str:
 
 
 def _service(inventory: Inventory, service: str, binds: tuple[str, ...]) -> str:
+    """What reads and what changes something go to the same servers by different rules.
+
+    A read that waits for an API which is found dead is taken from it and asked of another one. A change is
+    not: whether it was made is not known, and a client that is told so may ask for it twice.
+    """
     proxy, own = inventory.proxy, inventory.choices(service)
     check = own.check or proxy.check
+    retry = own.retry or proxy.retry
     tcpka = proxy.tcpka if own.tcpka is None else own.tcpka
+    reads = f"{service}{READS}"
     message = f"No {service} answers at the moment; try again shortly."
     error = {"error": {"code": 503, "title": "Service Unavailable", "message": message}}
-    lines = [
+    front = [
         *(f"bind {bind}" for bind in binds),
-        f"balance {own.balance or proxy.balance}",
-        "option tcpka" if tcpka else "",
+        "option clitcpka" if tcpka else "",
         "option forwardfor",
         "http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]",
         "http-request deny if { path /metrics }",
-        REPEATED[own.retry or proxy.retry],
-        f"http-error status 503 content-type application/json string '{json.dumps(error)}' hdr Retry-After 3",
-        *_check(check),
-        _default_server(check),
-        *(
-            f"server {node.name} {joined(node.address, inventory.backend_port(service))}"
-            for node in inventory.running(service)
-        ),
+        f"use_backend {reads} if METH_GET" if retry != "all" else "",
+        f"default_backend {service if retry != 'all' else reads}",
     ]
-    return _section(f"listen {service}", lines)
+    both = [
+        f"balance {own.balance or proxy.balance}",
+        "option srvtcpka" if tcpka else "",
+        f"http-error status 503 content-type application/json string '{json.dumps(error)}' hdr Retry-After 3",
+    ]
+    places = [
+        (node.name, joined(node.address, inventory.backend_port(service)))
+        for node in inventory.running(service)
+    ]
+    repeated = "http-request disable-l7-retry"
+    return "\n".join(
+        (
+            _section(f"frontend {service}", front),
+            _section(f"backend {service}", [*both, repeated, *_check(check), *_servers(check, places)]),
+            _section(
+                f"backend {reads}",
+                [*both, repeated if retry == "connect" else "", *_tracking(service, check, places)],
+            ),
+        )
+    )
+
+
+def _servers(check: Check, places: Sequence[tuple[str, str]]) -> list[str]:
+    """Each API twice: with a check that notices soon, and, as a backup, with one that waits for a busy API.
+
+    Where all of them are late, requests are answered late then, and not refused.
+    """
+    lines = [_default_server(check), *(f"server {name} {place}" for name, place in places)]
+    if _patient(check):
+        waits = f"check inter {written(check.patience or 0)} fastinter 1s rise 1 fall 2"
+        lines.append("option allbackups")
+        lines += [f"server {name}{LATE} {place} {waits} backup" for name, place in places]
+    return lines
+
+
+def _tracking(service: str, check: Check, places: Sequence[tuple[str, str]]) -> list[str]:
+    """The same servers, as well or dead as they are for changes; of the dead ones reads are taken away."""
+    if check.kind == "none":
+        return [f"server {name} {place}" for name, place in places]
+    lines = ["default-server on-marked-down shutdown-sessions"]
+    lines += [f"server {name} {place} track {service}/{name}" for name, place in places]
+    if _patient(check):
+        lines.append("option allbackups")
+        lines += [
+            f"server {name}{LATE} {place} track {service}/{name}{LATE} backup" for name, place in places
+        ]
+    return lines
+
+
+def _patient(check: Check) -> bool:
+    return check.kind != "none" and check.patience is not None
 
 
 def _binds(inventory: Inventory, service: str) -> tuple[str, ...]:
@@ -195,7 +243,7 @@ def _default_server(check: Check) -> str:
     words += [f"downinter {written(check.downinter)}"] if check.downinter is not None else []
     words += [f"rise {check.rise}", f"fall {check.fall}"]
     words += ["observe layer4 error-limit 2 on-error mark-down"] if check.observe else []
-    return " ".join([*words, "on-marked-down shutdown-sessions"])
+    return " ".join(words)
 
 
 def seconds_to_notice(inventory: Inventory) -> float:

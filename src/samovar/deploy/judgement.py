@@ -100,14 +100,14 @@ def _timeouts(timeouts: Timeouts) -> None:
                 f"proxy: timeouts: {outer} ({longer}) must be at least a fifth longer than {inner} "
                 f"({shorter}): otherwise the proxy gives up first and its error hides the API's own."
             )
-    for duration in (timeouts.connect, timeouts.queue, timeouts.request, timeouts.check, timeouts.session):
+    for duration in (timeouts.connect, timeouts.queue, timeouts.request, timeouts.session):
         milliseconds(duration)
 
 
 def _checks(inventory: Inventory) -> None:
     chosen = [inventory.proxy.check, *(c.check for c in inventory.services.values() if c.check is not None)]
     for check in chosen:
-        for duration in (check.inter, check.fastinter, check.downinter):
+        for duration in (check.inter, check.fastinter, check.downinter, check.patience):
             if duration is not None:
                 milliseconds(duration)
         if check.rise < 1 or check.fall < 1:

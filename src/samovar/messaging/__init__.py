@@ -3,7 +3,19 @@
 
 from .brokers import Broker, brokers_of
 from .bus import Bus, Handler, Subscription
+from .depths import Depth, Depths, depths
 from .local import LocalBus
 from .opening import open_bus
 
-__all__ = ["Broker", "Bus", "Handler", "LocalBus", "Subscription", "brokers_of", "open_bus"]
+__all__ = [
+    "Broker",
+    "Bus",
+    "Depth",
+    "Depths",
+    "Handler",
+    "LocalBus",
+    "Subscription",
+    "brokers_of",
+    "depths",
+    "open_bus",
+]

@@ -63,18 +63,9 @@ class Session:
 
     async def open(self, encryption: ssl.SSLContext | None) -> None:
         """Connect and declare what every process needs. Raises one of BROKEN."""
-        broker = self.broker
-        url = URL.build(
-            scheme="amqp" if encryption is None else "amqps",
-            host=broker.host,
-            port=broker.port,
-            user=broker.user,
-            password=broker.password,
-            path="/" + broker.virtual_host.replace("/", "%2F"),
-            query={"heartbeat": self._settings.heartbeat_timeout_threshold, "name": self._process},
-            encoded=False,
-        )
-        self._connection = connection = aiormq.Connection(url, context=encryption)
+        silence = self._settings.heartbeat_timeout_threshold
+        words: dict[str, str | int] = {"heartbeat": silence, "name": self._process}
+        self._connection = connection = _connection(self.broker, encryption, words)
         async with _spoken(CONNECT_SECONDS):
             await connection.connect()
         self._watch(connection.closing)
@@ -184,6 +175,48 @@ class Session:
             with contextlib.suppress(*BROKEN):
                 async with _spoken(CONNECT_SECONDS):
                     await self._connection.close()
+
+
+async def look(
+    broker: Broker, encryption: ssl.SSLContext | None, queues: Sequence[str]
+) -> dict[str, tuple[int, int]] | str:
+    """Queue → messages that wait, consumers, for those that exist; or why the broker does not tell."""
+    connection = _connection(broker, encryption, {"name": "samovar status"})
+    found: dict[str, tuple[int, int]] = {}
+    try:
+        async with _spoken(CONNECT_SECONDS):
+            await connection.connect()
+        async with _spoken():
+            for name in queues:
+                channel = await connection.channel()
+                try:
+                    declared = await channel.queue_declare(name, passive=True)
+                except aiormq.exceptions.ChannelNotFoundEntity:
+                    continue
+                found[name] = (declared.message_count or 0, declared.consumer_count or 0)
+                await channel.close()
+    except BROKEN as error:
+        return str(error) or type(error).__name__
+    finally:
+        with contextlib.suppress(*BROKEN):
+            await connection.close()
+    return found
+
+
+def _connection(
+    broker: Broker, encryption: ssl.SSLContext | None, words: dict[str, str | int]
+) -> aiormq.Connection:
+    url = URL.build(
+        scheme="amqp" if encryption is None else "amqps",
+        host=broker.host,
+        port=broker.port,
+        user=broker.user,
+        password=broker.password,
+        path="/" + broker.virtual_host.replace("/", "%2F"),
+        query=words,
+        encoded=False,
+    )
+    return aiormq.Connection(url, context=encryption)
 
 
 @contextlib.asynccontextmanager

@@ -104,6 +104,25 @@ WRITES_WAITING = Gauge("samovar_journal_waiting", "Changes that wait to be writt
 BUS_SENT = Counter("samovar_bus_sent", "Messages given to the bus", ["topic"], registry=REGISTRY)
 BUS_WAITING = Gauge("samovar_bus_waiting", "Messages that wait for a broker or a listener", registry=REGISTRY)
 
+CLOUD_RUNNING = Gauge(
+    "samovar_cloud_requests_running",
+    "Requests under way at a cloud's service",
+    ["service"],
+    registry=REGISTRY,
+)
+CLOUD_WAITING = Gauge(
+    "samovar_cloud_requests_waiting",
+    "Requests to a cloud's service that wait for this engine's share of its limit",
+    ["service"],
+    registry=REGISTRY,
+)
+CLOUD_LIMIT = Gauge(
+    "samovar_cloud_requests_limit",
+    "This engine's share of what a cloud's service is asked at once",
+    ["service"],
+    registry=REGISTRY,
+)
+
 HEARTBEATS = Counter("samovar_heartbeats", "Heartbeats of amphorae", ["believed"], registry=REGISTRY)
 HEARTBEAT_GAP_SECONDS = Histogram(
     "samovar_heartbeat_gap_seconds",
@@ -133,6 +152,12 @@ LOOP_LAG_SECONDS = Histogram(
 def total(gauge: Gauge) -> int:
     """The sum of a gauge over its labels."""
     return int(sum(sample.value for metric in gauge.collect() for sample in metric.samples))
+
+
+def by_label(gauge: Gauge) -> dict[str, int]:
+    """The values of a gauge with one label, by that label."""
+    samples = [sample for metric in gauge.collect() for sample in metric.samples]
+    return {next(iter(sample.labels.values())): int(sample.value) for sample in samples}
 
 
 def exposition() -> bytes:

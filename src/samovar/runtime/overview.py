@@ -7,6 +7,7 @@ Whoever can read the database can look; no service has to answer.
 from __future__ import annotations
 
 import datetime
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, inspect, select
@@ -14,7 +15,10 @@ from sqlalchemy import Connection, Table, func, inspect, select
 from samovar.coordination.table import groups, members
 from samovar.database import now
 from samovar.database.migrate import newest
+from samovar.loadbalancer.operations import TOPIC
 from samovar.loadbalancer.tables import operations as loadbalancer_operations
+from samovar.messaging import Depths
+from samovar.orchestration.engine.requests import OPERATIONS_TOPIC
 from samovar.orchestration.engine.rows import OPEN
 from samovar.orchestration.engine.tables import engines
 from samovar.orchestration.engine.tables import operations as stack_operations
@@ -25,6 +29,8 @@ from .tables import processes
 SILENT_AFTER = 3
 """Intervals without a report after which a process counts as gone."""
 SHOWN = 20
+RUNG = (OPERATIONS_TOPIC, TOPIC, "compute.servers", "network.wire")
+"""Topics whose messages go to one listener: their queues are the cluster's, whoever listens."""
 BEHIND_SECONDS = 15.0
 """Work that nobody holds for longer than this is late: a sweeper should have found it."""
 
@@ -62,7 +68,13 @@ def look(connection: Connection) -> dict[str, Any]:
         "newest_revision": newest(),
         "work": work,
         "groups": _groups(connection, moment),
+        "cloud_requests": _at_the_cloud(running),
     }
+
+
+def queues(seen: Depths) -> dict[str, Any]:
+    """What the broker told, as plain data."""
+    return {"broker": seen.broker, "queues": [asdict(queue) for queue in seen.queues], "silent": seen.silent}
 
 
 def troubles(found: dict[str, Any]) -> list[str]:
@@ -84,6 +96,14 @@ def troubles(found: dict[str, Any]) -> list[str]:
             f"The lease of {held['what']} {held['about']} has run out; nobody has taken it over yet."
             for held in work["held"]
             if held["lease_seconds"] < 0
+        ]
+    broker = found.get("broker")
+    if broker is not None:
+        told += [f"The broker at {where} does not answer: {why}." for where, why in broker["silent"].items()]
+        told += [
+            f"{queue['waiting']} messages wait in {queue['queue']} and nobody listens."
+            for queue in broker["queues"]
+            if queue["waiting"] and not queue["listeners"]
         ]
     if len(found["versions"]) > 1:
         told.append(f"Versions {' and '.join(found['versions'])} run side by side: an upgrade is under way.")
@@ -116,6 +136,19 @@ def _processes(connection: Connection, moment: datetime.datetime) -> list[dict[s
             }
         )
     return found
+
+
+def _at_the_cloud(running: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """Service of the cloud → what all engines together ask of it, and may ask at once."""
+    found: dict[str, dict[str, int]] = {}
+    for process in running:
+        if process["state"] in ("gone", STOPPED):
+            continue
+        for service, counts in process["figures"].get("cloud_requests", {}).items():
+            sums = found.setdefault(service, dict.fromkeys(counts, 0))
+            for name, count in counts.items():
+                sums[name] += count
+    return dict(sorted(found.items()))
 
 
 def _work(

@@ -91,6 +91,16 @@ class Presence:
             "requests_running": figures.total(figures.REQUESTS_RUNNING),
             "writes_waiting": figures.total(figures.WRITES_WAITING),
             "messages_waiting": figures.total(figures.BUS_WAITING),
+            "cloud_requests": self._at_the_cloud(),
+        }
+
+    @staticmethod
+    def _at_the_cloud() -> dict[str, dict[str, int]]:
+        """Service of the cloud → requests that run, that wait for a place, and this engine's places."""
+        running, waiting = figures.by_label(figures.CLOUD_RUNNING), figures.by_label(figures.CLOUD_WAITING)
+        return {
+            service: {"running": running[service], "waiting": waiting[service], "limit": limit}
+            for service, limit in figures.by_label(figures.CLOUD_LIMIT).items()
         }
 
     def _appear(self, connection: Connection) -> None:

@@ -35,6 +35,7 @@ from .errors import BadRequest, Fault, Forbidden, NotFound, ServiceUnavailable, 
 log = logging.getLogger(__name__)
 encoder = msgspec.json.Encoder()
 MAX_BODY = 1_048_576
+READING = ("GET", "HEAD", "OPTIONS")
 GLOBAL_ID = re.compile(r"req-[0-9a-f-]{36}")
 
 
@@ -208,6 +209,11 @@ class Api:
                 call.enforce(
                     action.rule, {"project_id": call.context.project_id, "user_id": call.context.user_id}
                 )
+            if call.request.method not in READING and not action.raw_body and _is_gone(call.request):
+                log.info(
+                    "%s %s: nobody waits for it any more, nothing was done", call.request.method, call.url
+                )
+                return None
             result = await action.handler(call)
         except ClientDisconnect:
             return None
@@ -340,6 +346,21 @@ async def _json_body(request: Request, limit: int) -> Any:
         return msgspec.json.decode(b"".join(chunks))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"The body is not JSON: {error}.") from error
+
+
+def _is_gone(request: Request) -> bool:
+    """Whether the client has hung up by now, told without waiting; the body has been read.
+
+    A process that stood still finds requests that were given up long ago, and asked again elsewhere:
+    what changes something must not be done then.
+    """
+    asked = request.receive()
+    try:
+        asked.send(None)  # type: ignore[attr-defined]  # a coroutine: run until it would wait
+    except StopIteration as answered:
+        return bool(answered.value["type"] == "http.disconnect")
+    asked.close()  # type: ignore[attr-defined]
+    return False
 
 
 async def _send(reply: Reply, identity: str, send: Send, *, head: bool = False) -> None:

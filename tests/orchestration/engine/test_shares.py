@@ -4,9 +4,13 @@
 import asyncio
 import time
 
+import pytest
+from fake_cloud import FakeCloud, Thing
 from stand import Stand
 
 from samovar.clients import CloudError
+from samovar.config import OptionsError
+from samovar.orchestration.engine.limits import ServiceLimits
 from samovar.orchestration.engine.tables import operations
 from samovar.orchestration.resources.behaviours import behaviour_of
 
@@ -85,3 +89,62 @@ async def test_a_service_in_trouble_before_anything_was_asked_of_it_is_waited_fo
         assert (stack.status, troubled.tries) == ("COMPLETE", 3), stack.status_reason
     finally:
         await stand.close()
+
+
+class Counted(Thing):
+    """A type whose service is asked, and how often at once."""
+
+    running = most = 0
+
+    async def create(self, context):
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            await asyncio.sleep(0.02)
+            return await super().create(context)
+        finally:
+            self.running -= 1
+
+
+async def test_all_engines_together_ask_a_service_for_no_more_at_once_than_its_limit(tmp_path):
+    stand = Stand(tmp_path, cloud_limits=["barbican:4"])
+    stand.behaviours["OS::Barbican::Secret"] = counted = Counted(FakeCloud())
+    try:
+        first, second = await stand.engine(), await stand.engine()
+        await stand.until(lambda: _shares(2, first, second))
+        secrets = {f"s{number}": {"type": "OS::Barbican::Secret"} for number in range(20)}
+        many = {"heat_template_version": "2021-04-16", "resources": secrets}
+        stacks = [await stand.create(many, f"many-{number}") for number in range(4)]
+        for identity in stacks:
+            assert (await stand.settled(identity)).status == "COMPLETE"
+        assert counted.most == 4
+        await second.stop()
+        await stand.until(lambda: _shares(4, first))
+    finally:
+        await stand.close()
+
+
+async def _shares(share, *engines):
+    return all(engine.parts.limits.slot("barbican").size == share for engine in engines)
+
+
+async def test_a_place_goes_to_who_waits_even_when_another_one_gives_up(tmp_path):
+    limits = ServiceLimits(["nova:1"])
+    order = []
+
+    async def ask(name, seconds=0.0):
+        async with limits.slot("nova"):
+            order.append(name)
+            await asyncio.sleep(seconds)
+
+    first = asyncio.create_task(ask("first", 0.05))
+    given_up, patient = asyncio.create_task(ask("given up")), asyncio.create_task(ask("patient"))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.gather(first, given_up, patient, return_exceptions=True)
+    assert order == ["first", "patient"]
+    limits.share(5)
+    assert limits.slot("nova").size == 1, "nobody is left without"
+    for wrong in ("nova", "nova:none", "nova:0", ":3"):
+        with pytest.raises(OptionsError, match="cloud_limits"):
+            ServiceLimits([wrong])

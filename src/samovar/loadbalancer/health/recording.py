@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from .. import tables
 from .heartbeats import Heartbeat
@@ -62,7 +64,7 @@ def write_report(
         update(table).where(table.c.amphora_id == heartbeat.id).values(**values)
     ).rowcount
     if not changed:
-        connection.execute(insert(table).values(amphora_id=heartbeat.id, **values))
+        _unless_it_is_there(connection, table, [{"amphora_id": heartbeat.id, **values}])
 
 
 def write_counters(connection: Connection, told: Sequence[tuple[str, Heartbeat]]) -> None:
@@ -90,7 +92,7 @@ def write_counters(connection: Connection, told: Sequence[tuple[str, Heartbeat]]
             elif any(row[name] != value for name, value in values.items()):
                 changed.append({"its_listener": listener_id, "its_amphora": heartbeat.id, **values})
     if fresh:
-        connection.execute(insert(table), fresh)
+        _unless_it_is_there(connection, table, fresh)
     if changed:
         mine = (
             table.c.listener_id == bindparam("its_listener"),
@@ -98,3 +100,10 @@ def write_counters(connection: Connection, told: Sequence[tuple[str, Heartbeat]]
         )
         values = {name: bindparam(name) for name in COUNTED}
         connection.execute(update(table).where(*mine).values(values), changed)
+
+
+def _unless_it_is_there(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Each amphora tells all health managers, and may go while it is written of: where another one was
+    quicker, or nobody is left to write of, the next heartbeat says what there is to say."""
+    with contextlib.suppress(IntegrityError), connection.begin_nested():
+        connection.execute(insert(table), rows)

@@ -30,6 +30,7 @@ from .surroundings import Lacking, Management, Surroundings
 __all__ = ["Amphorae", "Standing"]
 
 OWNER = "Octavia"
+PATIENCE_TO_ATTACH = 60.0
 PATIENCE_TO_DELETE = 120.0
 MICROVERSION = "2.67"
 CAPABILITIES = {"samovar:capabilities": "NET_ADMIN,NET_RAW"}
@@ -239,10 +240,27 @@ class Amphorae:
             return
         for port in ports:
             if not port.get("device_id"):
-                body = {"interfaceAttachment": {"port_id": port["id"]}}
-                await self._cloud.request(
-                    "compute", "POST", f"/servers/{server['id']}/os-interface", json=body
-                )
+                await self._attach_one(server["id"], port["id"])
+
+    async def _attach_one(self, server_id: str, port_id: str) -> None:
+        """A server that a worker which is gone was making is waited for: it may get the port yet."""
+        body = {"interfaceAttachment": {"port_id": port_id}}
+        async with asyncio.timeout(PATIENCE_TO_ATTACH):
+            while True:
+                try:
+                    path = f"/servers/{server_id}/os-interface"
+                    await self._cloud.request("compute", "POST", path, json=body)
+                    return
+                except CloudError as error:
+                    if error.status not in (400, 409):
+                        raise
+                    port = await self._get("network", f"/v2.0/ports/{port_id}", "port")
+                    server = await self._get("compute", f"/servers/{server_id}", "server")
+                    if port is not None and port.get("device_id") == server_id:
+                        return
+                    if server is None or server["status"] != "BUILD":
+                        raise
+                await asyncio.sleep(0.2)
 
     async def _servers(self, row: Amphora) -> list[dict[str, Any]]:
         found = await self._cloud.get("compute", "/servers", query={"name": row.server_name})

@@ -34,7 +34,7 @@ from .surroundings import Lacking
 __all__ = ["Service"]
 
 log = logging.getLogger(__name__)
-LEASE_SECONDS = 15.0
+LEASE_SECONDS = 10.0
 SWEEP_SECONDS = 2.0
 AT_ONCE = 16
 PASSING = (CloudUnreachable, AgentUnreachable, TimeoutError)

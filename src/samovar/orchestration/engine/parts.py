@@ -54,7 +54,7 @@ class Parts:
     inside: Mapping[str, str] = field(default_factory=dict)
     settle_seconds: float = 10.0
     behaviour_of: Callable[[str], Behaviour] = behaviour_of
-    limits: ServiceLimits = field(default_factory=ServiceLimits)
+    limits: ServiceLimits = field(init=False)
     sandbox: Sandbox = field(default_factory=ProcessSandbox)  # its process starts with the first need
     _read: OrderedDict[str, _Read] = field(default_factory=OrderedDict)
     _weight: int = 0
@@ -62,6 +62,7 @@ class Parts:
 
     def __post_init__(self) -> None:
         engine = self.settings.engine
+        self.limits = ServiceLimits(engine.cloud_limits)
         use_defaults({option: getattr(engine, option) for option in CHOICES})
 
     def remember(self, definition: Definition, read: Callable[[], T]) -> T:

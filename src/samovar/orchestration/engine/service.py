@@ -37,7 +37,9 @@ from .tables import engines, operations
 log = logging.getLogger(__name__)
 CLAIM_BATCH = 64
 REMEMBERED_PROJECTS = 10_000
-REPORT_SECONDS = 60
+REPORT_SECONDS = 15
+MISSED_REPORTS = 3
+"""After which an engine is no longer counted as one of those that share a cloud's limits."""
 _take = update(operations).where(operations.c.id == bindparam("operation"))
 
 
@@ -71,6 +73,7 @@ class Service:
     async def start(self) -> None:
         """Report for duty, listen for the bell, and look for work that is there already."""
         await self.parts.database.write(self._report_for_duty)
+        self.parts.limits.share(await self.parts.database.read(count_on_duty))
         bus = self.parts.bus
         self._subscriptions = [
             bus.listen(OPERATIONS_TOPIC, self._called),
@@ -147,6 +150,7 @@ class Service:
                 await self._claim(None)
                 for held in tuple(self._held.values()):
                     held.execution.look_around()
+                self.parts.limits.share(await self.parts.database.read(count_on_duty))
                 if utcnow() - reported > datetime.timedelta(seconds=REPORT_SECONDS):
                     reported = utcnow()
                     await self.parts.database.write(self._report)
@@ -332,6 +336,19 @@ class Service:
 
     def _report(self, connection: Connection) -> None:
         connection.execute(update(engines).where(engines.c.id == self.id).values(reported_at=utcnow()))
+
+
+def count_on_duty(connection: Connection) -> int:
+    """How many engines work on this database now."""
+    now = utcnow()
+    lately = now - datetime.timedelta(hours=1)
+    reported = select(engines.c.reported_at, engines.c.interval).where(
+        engines.c.stopped_at.is_(None), engines.c.reported_at > lately
+    )
+    return sum(
+        now - at < datetime.timedelta(seconds=MISSED_REPORTS * interval)
+        for at, interval in connection.execute(reported)
+    )
 
 
 def engines_on_duty(connection: Connection) -> list[dict[str, object]]:
