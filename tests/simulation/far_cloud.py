@@ -165,6 +165,10 @@ class SimulatedCloud:
             thing.going_at = asyncio.get_running_loop().time() + self._chance.choice([0.0, 0.0, 1.0])
             thing.values = {}
 
+    def lose(self, identity: str) -> None:
+        """It is there no more, whoever refers to it."""
+        del self._things[identity]
+
     def look(self, identity: str) -> Thing:
         return self._there(identity)
 
@@ -231,6 +235,24 @@ class ThingType(Behaviour):
     async def check(self, context: ResourceContext) -> None:
         identity = context.physical_id or ""
         await self.cloud.ask(lambda: self.cloud.look(identity))
+
+    async def suspend(self, context: ResourceContext) -> None:
+        await self.check(context)
+
+    async def resume(self, context: ResourceContext) -> None:
+        await self.check(context)
+
+    async def snapshot(self, context: ResourceContext) -> Mapping[str, str]:
+        await self.check(context)
+        return {"of": context.physical_id or ""}
+
+    async def delete_snapshot(self, context: ResourceContext, notes: Mapping[str, str]) -> None:
+        if notes["of"] != context.physical_id:
+            raise ResourceInError("These are the notes of another thing.")
+        await self.cloud.ask(lambda: None)
+
+    async def restore(self, context: ResourceContext, notes: Mapping[str, str]) -> None:
+        await self.check(context)
 
     async def attributes(self, context: ResourceContext, names: frozenset[str]) -> Mapping[str, Any]:
         identity = context.physical_id or ""

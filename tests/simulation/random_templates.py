@@ -7,12 +7,15 @@ import random
 from typing import Any
 
 THING = "OS::Heat::TestResource"
+HANDLE, CONDITION = "OS::Heat::WaitConditionHandle", "OS::Heat::WaitCondition"
+GROUP = "OS::Heat::AutoScalingGroup"
 PROVIDER = "member.yaml"
 VERSION = "2021-04-16"
 NAMES = "abcdef"
+HOOKS = ("pre-create", "post-create", "pre-update", "post-update", "pre-delete", "post-delete")
 
 
-def random_template(chance: random.Random, size: int) -> dict[str, Any]:
+def random_template(chance: random.Random, size: int, *, gated: bool = False) -> dict[str, Any]:
     """A template of at most `size` things of its own, and perhaps groups and nested stacks."""
     chosen = chance.sample(NAMES, chance.randint(1, size))
     resources: dict[str, Any] = {}
@@ -54,7 +57,33 @@ def random_template(chance: random.Random, size: int) -> dict[str, Any]:
         if chance.random() < 0.5:
             value = {"get_attr": ["nest", "first"]}
             resources["after"] = {"type": THING, "properties": {"value": value}}
+    if gated:
+        resources |= _gates(chance, chosen)
     return {"heat_template_version": VERSION, "resources": resources}
+
+
+def _gates(chance: random.Random, names: list[str]) -> dict[str, Any]:
+    """What waits for signals, and what is scaled from outside."""
+    gates: dict[str, Any] = {}
+    if chance.random() < 0.6:
+        handle = {"get_resource": "handle"}
+        gates["handle"] = {"type": HANDLE, "properties": {}}
+        gates["condition"] = {"type": CONDITION, "properties": {"handle": handle, "timeout": 900}}
+        gates["condition"]["depends_on"] = chance.choice(names)
+        gates["gated"] = {"type": THING, "properties": {"value": "v"}, "depends_on": "condition"}
+    if chance.random() < 0.7:
+        member = {"type": THING, "properties": {"value": chance.choice("uvw")}}
+        sizes = {"min_size": 1, "max_size": 4, "cooldown": chance.choice([0, 60])}
+        gates["scaled"] = {"type": GROUP, "properties": {**sizes, "resource": member}}
+    return gates
+
+
+def random_hooks(chance: random.Random, template: dict[str, Any]) -> dict[str, Any]:
+    """An environment that stops some resources of the template before or after actions."""
+    names = sorted(template["resources"])
+    hooked = chance.sample(names, chance.randint(1, min(2, len(names))))
+    hooks = {name: {"hooks": chance.sample(HOOKS, chance.randint(1, 2))} for name in hooked}
+    return {"resource_registry": {"resources": hooks}}
 
 
 MEMBER = f"""

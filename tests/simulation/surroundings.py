@@ -84,7 +84,7 @@ class Handle:
 
     def __init__(self, store: Store, chance: random.Random, *, slow: bool, reruns: float) -> None:
         self._store, self._chance = store, chance
-        self._slow, self._reruns = slow, reruns
+        self._slow, self.reruns = slow, reruns
         self._queue: deque[tuple[Callable[[Connection], Any], asyncio.Future[Any]]] = deque()
         self._last = 0.0
         self.reran = 0
@@ -120,7 +120,7 @@ class Handle:
         try:
             self._available()
             result = self._store.write(change)
-            if self._chance.random() < self._reruns:
+            if self._chance.random() < self.reruns:
                 self.reran += 1  # the answer to COMMIT was lost, so that the journal ran the change again
                 result = self._store.write(change)
         except Exception as error:
@@ -159,13 +159,17 @@ class Bus:
     """Doorbells that come late, twice, or not at all."""
 
     def __init__(self, chance: random.Random, *, loses: float, repeats: float) -> None:
-        self._chance, self._loses, self._repeats = chance, loses, repeats
+        self._chance, self.loses, self._repeats = chance, loses, repeats
         self.listeners: list[_Listener] = []
 
     def listen(self, topic: str, handler: Callable[[Sequence[str]], Awaitable[None]]) -> _Listener:
         listener = _Listener(topic, handler, PROCESS.get(), self)
         self.listeners.append(listener)
         return listener
+
+    def forget(self, process: Process) -> None:
+        """It hears nothing any more."""
+        self.listeners = [each for each in self.listeners if each.process is not process]
 
     async def ring(self, topic: str, *ids: str) -> None:
         there = [each for each in self.listeners if each.topic == topic]
@@ -179,7 +183,7 @@ class Bus:
     def _send(self, listener: _Listener, ids: Sequence[str]) -> None:
         loop = asyncio.get_running_loop()
         copies = (
-            0 if self._chance.random() < self._loses else 2 if self._chance.random() < self._repeats else 1
+            0 if self._chance.random() < self.loses else 2 if self._chance.random() < self._repeats else 1
         )
         context = listener.process.context() if listener.process is not None else NETWORK
         for _ in range(copies):

@@ -2,7 +2,7 @@
 """Thousands of random schedules of requests, deaths, freezes and troubles: whatever happens ends, once, and truly.
 
 Each schedule is one seed; a failure prints the command that runs it again with its story. How many are run
-is set by SAMOVAR_SCHEDULES (2000), how long at most by SAMOVAR_SIMULATION_SECONDS of CPU time (50).
+is set by SAMOVAR_SCHEDULES (2000, a minute); SAMOVAR_FIRST_SCHEDULE is the first seed (0).
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from pathlib import Path
 
 PROGRAM = Path(__file__).parent
 SOURCES = PROGRAM.parent.parent / "src"
+# Seeds that once proved something wrong: of healthy resources that were replaced because a snapshot of them
+# was broken off, and of a nested stack that failed because the database was away for a while.
+ONCE_WRONG = (931,)
 
 
 def run(*arguments: str) -> str:
@@ -29,12 +32,11 @@ def run(*arguments: str) -> str:
 
 def test_every_schedule_ends_truly() -> None:
     count = os.environ.get("SAMOVAR_SCHEDULES", "2000")
-    seconds = os.environ.get("SAMOVAR_SIMULATION_SECONDS", "50")
-    told = run(count, "--seconds", seconds)
+    told = run(count, "--first", os.environ.get("SAMOVAR_FIRST_SCHEDULE", "0"))
     found = re.search(r"^(\d+) schedules, (\d+) accepted requests", told, re.MULTILINE)
-    assert found is not None and int(found[1]) > 100 and int(found[2]) > 200, told
+    assert found is not None and found[1] == count and int(found[2]) > int(count), told
 
 
 def test_a_seed_always_gives_the_same_schedule() -> None:
-    for seed in ("7", "4711"):
+    for seed in ("7", *map(str, ONCE_WRONG)):
         assert run("--seed", seed) == run("--seed", seed)

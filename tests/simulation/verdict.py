@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from far_cloud import SimulatedCloud
-from random_templates import PROVIDER, THING
+from random_templates import CONDITION, HANDLE, PROVIDER, THING
 from surroundings import Store
 
 from samovar.orchestration.engine import Vault
@@ -85,6 +85,10 @@ class Verdict:
         nested = {child.id: child for child in self._store.read(lambda c: children(c, stack.id))}
         for name, definition in wanted.items():
             row = rows[name]
+            if definition["type"] in (HANDLE, CONDITION):
+                if row.status != "COMPLETE":
+                    raise Untrue(f"{stack.name} is complete and {row.name} is {row.action}_{row.status}")
+                continue
             if definition["type"] == THING:
                 self._thing_matches(stack, row, definition, rows)
                 continue

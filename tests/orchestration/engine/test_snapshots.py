@@ -196,10 +196,11 @@ async def test_a_stack_takes_its_snapshots_along_when_it_is_deleted(tmp_path: Pa
 async def test_a_snapshot_that_is_overtaken_failed(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     await kept.stand.engine()
-    kept.cloud.polls = 30
+    kept.cloud.polls = 12
     kept.stack = await kept.stand.create(template(8, 2))
     await kept.stand.settled(kept.stack)
     await kept.write("old")
+    volume = (await kept.stand.current(kept.stack))["v"].physical_id
     for thing in kept.cloud.things.values():
         thing["polls"] = 0
     identity = await kept.take()
@@ -209,6 +210,12 @@ async def test_a_snapshot_that_is_overtaken_failed(tmp_path: Path) -> None:
     assert (stack.action, stack.status) == ("UPDATE", "COMPLETE"), stack.status_reason
     found = await kept.snapshot(identity)
     assert found is not None and found.status == "FAILED" and "newer action" in found.status_reason
+    # What a snapshot was to be made of is as good as before, and stays.
+    for _ in range(2):
+        rows = await kept.stand.current(kept.stack)
+        assert rows["v"].physical_id == volume and {row.status for row in rows.values()} == {"COMPLETE"}
+        await kept.stand.update(kept.stack, template(12, 1))
+        await kept.stand.quiet(kept.stack)
     await kept.remove(identity)
     await kept.stand.quiet(kept.stack)
     assert not any(key.startswith("saved") for key in kept.cloud.things)

@@ -42,6 +42,7 @@ from .wanted import Wanted, evaluate, fingerprint_of, stored_resource, validate
 
 Work = Coroutine[Any, Any, None]
 ROWS_AT_ONCE = 500
+LOOKS = ("CHECK", "SNAPSHOT")  # actions that change nothing
 
 
 class Node(NamedTuple):
@@ -253,7 +254,14 @@ class Converge:
                 if wanted.kind.nested:
                     return self.nested.update(row, wanted)
                 self._note_requirements(row, wanted)
+                self._settle(row)
                 return None
+
+    def _settle(self, row: Resource) -> None:
+        """A look at a resource, or its snapshot, that was broken off or failed is no flaw of it."""
+        if row.status != COMPLETE and row.action in LOOKS:
+            told = f"The {row.action.lower()} did not end; the resource is as it should be."
+            self.steps.end(row, "UPDATE", told, counted=False)
 
     def _change(self, row: Resource, wanted: Wanted, observed: Mapping[str, Observed]) -> Change:
         restricted = frozenset(self.run.texts.environment.registry.restricted_actions(wanted.name))

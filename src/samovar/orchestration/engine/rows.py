@@ -129,6 +129,11 @@ class Resource:
         return self.action, self.status
 
     @property
+    def failed(self) -> bool:
+        """Whether its object may be broken; a snapshot that failed or was broken off did nothing to it."""
+        return self.status == FAILED and self.action != "SNAPSHOT"
+
+    @property
     def never_made(self) -> bool:
         """Whether the cloud was never asked for this object."""
         return self.action == INIT and self.physical_id is None

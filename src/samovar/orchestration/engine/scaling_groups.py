@@ -18,7 +18,7 @@ from samovar.orchestration.resources.registry import canonical_name
 from samovar.orchestration.templates.errors import StackValidationFailed
 from samovar.orchestration.templates.values import Value
 
-from .rows import FAILED, Resource
+from .rows import Resource
 
 if TYPE_CHECKING:
     from .groups import Phase
@@ -193,7 +193,7 @@ def members_of(child: LoadedStack | None) -> Members:
 
 def failed_members(child: LoadedStack) -> frozenset[str]:
     """The members that did not come to be, or are sick."""
-    return frozenset(name for name, row in child.current.items() if row.status == FAILED)
+    return frozenset(name for name, row in child.current.items() if row.failed)
 
 
 def _resized(

@@ -28,6 +28,7 @@ from samovar.observability import figures
 from . import measuring
 from .execution import Execution
 from .parts import Parts
+from .patience import patient
 from .requests import FINISHED_TOPIC, LEFT_TOPIC, OPERATIONS_TOPIC, SIGNALS_TOPIC, SUPERSEDED_TOPIC
 from .retention import forget_leftovers, purge_deleted
 from .rows import RUNNING, Operation
@@ -56,7 +57,7 @@ class Service:
     """One engine. Several, in one process or in many, share the work through the database."""
 
     def __init__(self, parts: Parts, *, host: str = "", workers: int | None = None) -> None:
-        self.parts = parts
+        self.parts, self._patient = parts, patient(parts)
         self.id = new_id()
         self.host = host or socket.gethostname()
         self._workers = workers or parts.settings.engine.num_engine_workers
@@ -273,7 +274,7 @@ class Service:
 
     def _run(self, operation: Operation, epoch: int, until: float) -> None:
         identity, stack_id = operation.id, operation.stack_id
-        execution = Execution(self.parts, identity, stack_id, epoch, until)
+        execution = Execution(self._patient, identity, stack_id, epoch, until)
         work = measuring.measured(execution, operation)
         task = asyncio.get_running_loop().create_task(work, name=f"operation {identity}")
         self._held[identity] = _Held(execution, task, epoch, operation.depth, stack_id)

@@ -256,7 +256,7 @@ class Steps:
         return self.guarded(row, "DELETE", lambda: self._delete(row))
 
     async def _delete(self, row: Resource) -> None:
-        failed = row.status == FAILED
+        failed = row.failed
         asked = self.run.taken_over if row.status == IN_PROGRESS or row.data.get(UNKNOWN) else None
         await self.begin(row, "DELETE", announce=row.state != ("DELETE", IN_PROGRESS))
         policy = row.definition.get("deletion_policy", "Delete")
@@ -390,11 +390,20 @@ class Steps:
             await self.scribe.save_state(row)
         await self.run.until_done(row, lambda: behaviour.progress(context, action), service)
 
-    def end(self, row: Resource, action: str, reason: str = STATE_CHANGED, *, whole: bool = False) -> None:
+    def end(
+        self,
+        row: Resource,
+        action: str,
+        reason: str = STATE_CHANGED,
+        *,
+        whole: bool = False,
+        counted: bool = True,
+    ) -> None:
         """Record that the action is complete; whoever runs the graph goes on in the same commit."""
         row.action, row.status, row.status_reason = action, COMPLETE, reason
         row.updated_at, row.waiting, row.failure = utcnow(), None, None
-        self._achieved(row, action)
+        if counted:
+            self._achieved(row, action)
         if whole:
             self.scribe.save(row)
         else:

@@ -131,7 +131,7 @@ class _Decision:
         if row.action == "CHECK" and row.status == "FAILED":
             if self.traits.replace_on_check_failed:
                 return Reason("it was found unhealthy")
-        elif row.status == "FAILED" and not self.traits.nested_stack:
+        elif row.status == "FAILED" and row.action != "SNAPSHOT" and not self.traits.nested_stack:
             survives = self.traits.may_survive_create_failed and row.physical_id is not None
             if not (survives and seen is not None and seen.healthy):
                 return Reason(f"its last action, {row.action}, failed")

@@ -20,7 +20,7 @@ def _score(row: StoredResource) -> tuple[int, float]:
     score = 0
     if row.replaced_by is not None:
         score -= 1
-    if row.status == "FAILED":
+    if row.status == "FAILED" and row.action != "SNAPSHOT":
         score -= 30
     if row.action == "DELETE":
         score -= 50
