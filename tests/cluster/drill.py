@@ -163,8 +163,8 @@ def _again(made: Controllers, service: str) -> None:
         made.again(label)
 
 
-COLUMNS = ("fault", "s", "ops", "done", "lost", "twice", "left", "failed", "taken over", "slowest", "median", "reads", "failed", "slowest", "trouble")  # fmt: skip
-WIDTHS = (36, 4, 5, 5, 5, 6, 5, 7, 14, 8, 7, 6, 7, 8, 8)
+COLUMNS = ("fault", "s", "ops", "done", "lost", "twice", "left", "failed", "taken over", "slowest", "median", "reads", "failed", "slowest", "trouble", "load")  # fmt: skip
+WIDTHS = (36, 4, 5, 5, 5, 6, 5, 7, 14, 8, 7, 6, 7, 8, 8, 5)
 
 
 def line(*cells: object) -> str:
@@ -195,6 +195,7 @@ def drill(made: Controllers, fault: Fault, rate: float, balancers: float) -> lis
             fault.name, f"{fault.away:.0f}", sheet["operations"], sheet["done"], lost, twice, left, failed, taken,
             f"{sheet['slowest']:.1f} s", f"{sheet['median']:.1f} s", sheet["reads"], sheet["reads_failed"],
             f"{sheet['slowest_read']:.2f} s", f"{sheet['trouble']:.2f} s",
+            f"{os.getloadavg()[0]:.0f}",
         ),
         flush=True,
     )  # fmt: skip

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from .main import CommandError
+from samovar.unix_sockets import LONGEST_SOCKET_NAME
 
-LONGEST_SOCKET_PATH = 108  # sun_path of unix(7), with its final zero
+from .main import CommandError
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -39,16 +39,12 @@ class StateDirectory:
     def agent_socket(self) -> Path:
         return self.path / "run" / "host.sock"
 
-    def health_socket(self, services: set[str]) -> Path | None:
-        """Where a process of these services answers for its health; several of one kind have one each.
-
-        None where the path of this directory is too long for the kernel.
-        """
-        for name in ("+".join(sorted(services)), str(len(services))):
-            path = self.path / "run" / f"{name}-{os.getpid()}.sock"
-            if len(os.fsencode(path)) < LONGEST_SOCKET_PATH:
-                return path
-        return None
+    def health_socket(self, services: set[str]) -> Path:
+        """Where a process of these services answers for its health; several of one kind have one each."""
+        name = f"{'+'.join(sorted(services))}-{os.getpid()}.sock"
+        if len(name) > LONGEST_SOCKET_NAME:
+            name = f"{len(services)}-{os.getpid()}.sock"
+        return self.path / "run" / name
 
     @property
     def passwords(self) -> Path:

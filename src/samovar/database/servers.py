@@ -16,8 +16,11 @@ from sqlalchemy import URL, Engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
-FROZEN_SECONDS = 15
-"""A transaction whose program has stood still for so long is ended by the server: others wait for it."""
+FROZEN_SECONDS = 5
+"""A transaction whose program has stood still for so long is ended by the server: others wait for it.
+Less than a lease, so that whoever takes over work is not held up by the transaction of the one who stands still."""
+LOCK_SECONDS = 30
+SILENT_SECONDS = 15
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 40
 
@@ -97,7 +100,7 @@ def connect_arguments(url: URL) -> dict[str, Any]:
             "keepalives_idle": 5,
             "keepalives_interval": 5,
             "keepalives_count": 3,
-            "tcp_user_timeout": 1000 * FROZEN_SECONDS,
+            "tcp_user_timeout": 1000 * SILENT_SECONDS,
         }
     return {
         "connect_timeout": CONNECT_SECONDS,
@@ -124,7 +127,7 @@ def _configure_postgresql(dbapi: Any, _wsrep_sync_wait: int | None) -> None:
     before, dbapi.autocommit = dbapi.autocommit, True
     dbapi.execute(
         f"SET TIME ZONE 'UTC'; SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'; "
-        f"SET lock_timeout = '{2 * FROZEN_SECONDS}s'"
+        f"SET lock_timeout = '{LOCK_SECONDS}s'"
     )
     dbapi.autocommit = before
 
@@ -133,7 +136,7 @@ def _configure_mysql(dbapi: Any, wsrep_sync_wait: int | None) -> None:
     wanted = {
         "time_zone": "'+00:00'",
         "sql_mode": "'TRADITIONAL'",
-        "innodb_lock_wait_timeout": 2 * FROZEN_SECONDS,
+        "innodb_lock_wait_timeout": LOCK_SECONDS,
     }
     if wsrep_sync_wait is not None:
         wanted["wsrep_sync_wait"] = wsrep_sync_wait

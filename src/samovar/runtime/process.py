@@ -26,6 +26,7 @@ from samovar.config import DOORS, OptionsError, Settings
 from samovar.database import Database, DatabaseUnavailable
 from samovar.database.migrate import MigrationError, upgrade
 from samovar.observability import begin_logging, begin_tracing, end_tracing, figures
+from samovar.unix_sockets import named_for_the_kernel
 
 from .addresses import Addresses, url
 from .confinement import confine
@@ -48,7 +49,7 @@ def serve(
     shared: bool,
     ready: Callable[[str], None],
     agent_socket: Path,
-    health_socket: Path | None,
+    health_socket: Path,
 ) -> None:
     """Run these services until SIGTERM or SIGINT.
 
@@ -98,7 +99,7 @@ async def _serve(
     origin: str,
     ready: Callable[[str], None],
     agent_socket: Path,
-    health_socket: Path | None,
+    health_socket: Path,
 ) -> None:
     stopping, at_once = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -113,9 +114,10 @@ async def _serve(
     except (MigrationError, DatabaseUnavailable, SecretsDiffer, OptionsError, ValueError) as error:
         raise StartError(str(error)) from error
     servers, serving = [], []
-    if health_socket is not None:
-        servers.append(_Server(_config(services.front, uds=str(health_socket))))
-        serving.append(asyncio.create_task(servers[-1].serve()))
+    held_open = contextlib.ExitStack()
+    name = held_open.enter_context(named_for_the_kernel(health_socket))
+    servers.append(_Server(_config(services.front, uds=name)))
+    serving.append(asyncio.create_task(servers[-1].serve()))
     if listening:
         servers.append(_Server(_config(services.application)))
         serving.append(asyncio.create_task(servers[-1].serve(sockets=listening)))
@@ -156,8 +158,8 @@ async def _serve(
         await services.close()
         await presence.stop()
         await database.close()
-        if health_socket is not None:
-            await asyncio.to_thread(health_socket.unlink, missing_ok=True)
+        await asyncio.to_thread(health_socket.unlink, missing_ok=True)
+        held_open.close()
         log.info("stopped")
 
 

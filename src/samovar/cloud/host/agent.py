@@ -29,6 +29,7 @@ from samovar.cloud.host.errors import HostError
 from samovar.cloud.host.parts import Handler, Host, Part, WithDescriptors
 from samovar.cloud.host.reports import Event, Inventory
 from samovar.cloud.host.wire import Answer, Connection, Notice, Problem, decode_question, encode
+from samovar.unix_sockets import named_for_the_kernel
 
 __all__ = ["Agent", "run"]
 
@@ -87,7 +88,8 @@ class Agent:
         socket_path.unlink(missing_ok=True)
         previous = os.umask(0o177)
         try:
-            listener.bind(str(socket_path))
+            with named_for_the_kernel(socket_path) as name:
+                listener.bind(name)
         finally:
             os.umask(previous)
         if self._owner is not None:

@@ -28,6 +28,7 @@ from samovar.cloud.host.reports import (
 )
 from samovar.cloud.host.specs import ExternalSpec, ImageSpec, NetworkSpec, RouterSpec, ServerSpec
 from samovar.cloud.host.wire import Answer, Connection, Notice, Question, decode_message, encode
+from samovar.unix_sockets import named_for_the_kernel
 
 __all__ = ["HostClient"]
 
@@ -212,7 +213,8 @@ class HostClient:
                 sock.setblocking(False)
                 loop = asyncio.get_running_loop()
                 try:
-                    await loop.sock_connect(sock, str(self.socket_path))
+                    with named_for_the_kernel(self.socket_path) as name:
+                        await loop.sock_connect(sock, name)
                 except PermissionError:
                     sock.close()
                     raise self._unreachable("its socket belongs to another user") from None

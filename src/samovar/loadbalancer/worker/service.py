@@ -9,12 +9,13 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 
 from samovar.clients import Cloud, CloudError, CloudUnreachable, ServiceNotInCatalog
 from samovar.config import AmphoraSettings, Settings
-from samovar.database import Database, new_id
+from samovar.database import Database, DatabaseUnavailable, new_id
 from samovar.database.leases import LeaseLost
 from samovar.messaging import Bus, Subscription
 from samovar.observability import about, figures, span
@@ -38,7 +39,8 @@ LEASE_SECONDS = 10.0
 SWEEP_SECONDS = 2.0
 AT_ONCE = 16
 PASSING = (CloudUnreachable, AgentUnreachable, TimeoutError)
-ATTEMPTS = 3
+ATTEMPTS = 6
+LONGEST_PAUSE = 8.0
 CARRYING = ("ALLOCATED", "BOOTING")
 
 
@@ -86,6 +88,8 @@ class Service:
                     if len(self._running) >= AT_ONCE:
                         break
                     await self._take(operation_id)
+            except DatabaseUnavailable as error:
+                log.warning("the worker waits for the database: %s", error)
             except Exception:
                 log.exception("looking for work failed")
 
@@ -122,7 +126,9 @@ class Service:
 
     async def _work(self, operation: Operation) -> str:
         """Work under the lease; how it ended: done, failed, or left (to another worker)."""
-        renewing = asyncio.create_task(self._renew(operation))
+        working = asyncio.current_task()
+        assert working is not None
+        renewing = asyncio.create_task(self._renew(operation, working))
         try:
             return "done" if await self._attempt(operation) else "failed"
         except asyncio.CancelledError:
@@ -134,6 +140,9 @@ class Service:
             log.info("operation %s is another worker's now", operation.id)
             figures.LEASES_LOST.labels("loadbalancer-worker").inc()
             return "left"
+        except DatabaseUnavailable as error:
+            log.warning("operation %s is taken up again when its lease has run out: %s", operation.id, error)
+            return "left"
         except Exception as error:
             log.exception("operation %s failed", operation.id)
             await self._failed(operation, f"The worker failed: {type(error).__name__}: {error}")
@@ -141,10 +150,19 @@ class Service:
         finally:
             renewing.cancel()
 
-    async def _renew(self, operation: Operation) -> None:
+    async def _renew(self, operation: Operation, working: asyncio.Task[Any]) -> None:
+        """Hold on to the lease; whoever has lost it must not go on."""
         while True:
             await asyncio.sleep(LEASE_SECONDS / 3)
-            await self._database.write(lambda c: operations.renew(c, operation, LEASE_SECONDS))
+            try:
+                await self._database.write(lambda c: operations.renew(c, operation, LEASE_SECONDS))
+            except LeaseLost:
+                log.warning("operation %s was taken over by another worker", operation.id)
+                figures.LEASES_LOST.labels("loadbalancer-worker").inc()
+                working.cancel()
+                return
+            except DatabaseUnavailable as error:
+                log.warning("the lease of operation %s could not be renewed: %s", operation.id, error)
 
     async def _attempt(self, operation: Operation) -> bool:
         """Do it; what may pass by itself is tried again a few times. False: it failed, and is told so."""
@@ -170,7 +188,7 @@ class Service:
                     await self._failed(operation, str(error) or type(error).__name__)
                     return False
                 log.warning("operation %s, attempt %d: %s", operation.id, attempt, error)
-                await asyncio.sleep(attempt)
+                await asyncio.sleep(min(2.0 ** (attempt - 1), LONGEST_PAUSE))
         return False
 
     def _actions(self) -> dict[str, Callable[[Operation], Awaitable[None]]]:
