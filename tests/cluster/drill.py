@@ -28,7 +28,7 @@ os.environ["PATH"] += ":/usr/sbin"
 from cluster.controllers import APIS, WORKERS, Controllers, controllers  # noqa: E402
 from cluster.takeover import Watch, held, owners  # noqa: E402
 
-BRIEF = 12.0
+BRIEF = 10.0
 """Seconds for which what was killed or ended stays away, as a supervisor would have it."""
 BEFORE, AFTER = 4.0, 6.0
 TAKEN_OVER, TROUBLE, MOVED = 15.0, 1.0, 4.0

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 
 FROZEN_SECONDS = 5
 """A transaction whose program has stood still for so long is ended by the server: others wait for it.
-Less than a lease, so that whoever takes over work is not held up by the transaction of the one who stands still."""
+Less than a lease, so that whoever takes over the work of one who stands still is not held up by it."""
 LOCK_SECONDS = 30
 SILENT_SECONDS = 15
 CONNECT_SECONDS = 5
