@@ -17,7 +17,15 @@ from .trees import identity, listener, member, monitor, policy, pool, rule, tls,
 Judge = Callable[[Rendered], str]
 KEYWORDS = {
     *("global", "defaults", "peers", "frontend", "backend", "user", "group", "stats", "maxconn", "mode"),
-    *("server-state-file", "no", "nbthread", "hard-stop-after", "tune.ssl.default-dh-param", "localpeer"),
+    *(
+        "server-state-file",
+        "no",
+        "nbthread",
+        "hard-stop-after",
+        "tune.ssl.default-dh-param",
+        "localpeer",
+        "httpclient.ssl.verify",
+    ),
     *("external-check", "insecure-fork-wanted", "retries", "option", "load-server-state-from-file"),
     *("timeout", "peer", "bind", "acl", "tcp-request", "http-request", "http-response", "use_backend"),
     *("default_backend", "balance", "hash-type", "http-reuse", "stick-table", "stick", "cookie"),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import aiohttp
 __all__ = ["Agent", "AgentRefused", "AgentUnreachable", "Agents"]
 
 FIRST_TRY, SLOWER, LONGEST_TRY = 0.05, 1.1, 2.0
+FIRST_PAUSE, SHARE = 0.01, 0.06  # so that it is noticed late by this share of the time it took, at most
 
 
 class AgentUnreachable(Exception):
@@ -86,19 +88,25 @@ class Agent:
                 # What is sent before the way exists is lost, and sent again only after a second: better to
                 # begin anew, and to speak TLS only with somebody who listens.
                 async with asyncio.timeout(patience):
-                    _, writer = await asyncio.open_connection(self.address, self._agents.port)
-                writer.close()
+                    await self._listens()
                 async with asyncio.timeout(max(patience * 4, 1.0)):
                     await self._agents.send(self.amphora_id, f"{self._url}/", "GET", None, None)
                 return
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 last = str(error)
-                await asyncio.sleep(min(0.01 if patience < pause else pause, pause))
+                await asyncio.sleep(min(max(FIRST_PAUSE, SHARE * (time.monotonic() - began)), pause))
                 patience = min(patience * SLOWER, LONGEST_TRY)
         raise AgentUnreachable(
             f"The agent of amphora {self.amphora_id} did not answer at {self.address}:{self._agents.port} "
             f"within {seconds:.0f} seconds ({last or 'no answer'}); its console log says how far it came."
         )
+
+    async def _listens(self) -> None:
+        """Raises OSError unless somebody listens there."""
+        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(probe, (self.address, self._agents.port))
 
     async def get(self, path: str) -> Any:
         return await self._ask("GET", path, None)

@@ -25,6 +25,7 @@ from .affinity import Affinity
 from .agent import Agent, Agents
 from .bundle import user_data
 from .rows import Amphora
+from .starting import Starting
 from .surroundings import Lacking, Management, Surroundings
 
 __all__ = ["Amphorae", "Standing"]
@@ -78,6 +79,7 @@ class Amphorae:
         self._surroundings, self._store, self._agents = surroundings, store, agents
         self._deployment = deployment
         self.affinity = Affinity(cloud, settings)
+        self.starting = Starting(cloud)
 
     def agent(self, amphora_id: str, address: str) -> Agent:
         return self._agents.of(amphora_id, address)
@@ -129,24 +131,23 @@ class Amphorae:
         else:
             await self._runs(standing)
         answering = asyncio.create_task(agent.wait(seconds, settings.connection_retry_interval))
+        patience = 1.0
         try:
             while True:
-                done, _ = await asyncio.wait({answering}, timeout=1.0)
+                done, _ = await asyncio.wait({answering}, timeout=patience)
                 if done:
                     await answering
                     return agent
                 await self._mend(standing)
+                patience *= 1.5
         finally:
             answering.cancel()
 
     async def _runs(self, standing: Standing) -> None:
         """Until compute has started the server, so that nothing is sent where nobody is: neighbours that are
         asked for in vain are asked for again only after a second."""
-        pause = 0.1
         async with asyncio.timeout(self._settings.amp_active_retries * self._settings.amp_active_wait_sec):
-            while await self._mend(standing) in ("BUILD", "SHUTOFF"):
-                await asyncio.sleep(pause)
-                pause = min(pause * 1.3, 2.0)
+            await self.starting.over(standing.server_id)
 
     async def _mend(self, standing: Standing) -> str:
         """The server's status; one that is off is started. Raises Lacking when it is broken or gone."""

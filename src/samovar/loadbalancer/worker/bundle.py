@@ -88,14 +88,20 @@ def agent_archive() -> bytes:
 def user_data(settings: dict[str, Any], server_pem: str, client_ca: str) -> bytes:
     """Cloud-config that makes a server an amphora. `settings` become agent.json."""
     files = [
-        (AGENT, agent_archive(), "0644"),
-        (f"{SETTINGS}/agent.json", json.dumps(settings).encode(), "0600"),
-        (f"{SETTINGS}/server.pem", server_pem.encode(), "0600"),
-        (f"{SETTINGS}/client-ca.pem", client_ca.encode(), "0600"),
-        (START, START_SCRIPT.encode(), "0755"),
+        _agent_file(),
+        _file(f"{SETTINGS}/agent.json", json.dumps(settings).encode(), "0600"),
+        _file(f"{SETTINGS}/server.pem", server_pem.encode(), "0600"),
+        _file(f"{SETTINGS}/client-ca.pem", client_ca.encode(), "0600"),
+        _file(START, START_SCRIPT.encode(), "0755"),
     ]
-    config = {"write_files": [_file(*one) for one in files], "runcmd": [[START]]}
+    config = {"write_files": files, "runcmd": [[START]]}
     return b"#cloud-config\n" + json.dumps(config).encode() + b"\n"
+
+
+@functools.cache
+def _agent_file() -> dict[str, str]:
+    """The same for every amphora, and dear to pack."""
+    return _file(AGENT, agent_archive(), "0644")
 
 
 def _file(path: str, content: bytes, mode: str) -> dict[str, str]:

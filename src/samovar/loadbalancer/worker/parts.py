@@ -57,4 +57,5 @@ class Parts:
         return cls(store, agents, surroundings, amphorae)
 
     async def close(self) -> None:
+        await self.amphorae.starting.close()
         await self.agents.close()
