@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python3 agent.pyz [AGENT.JSON]``: run until told to stop."""
+"""``python3 agent.py [AGENT.JSON]``: run until told to stop."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import resource
 import signal
 import sys
 import threading
-from pathlib import Path
-from typing import Any
 
 from samovar_amphora.agent import Agent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def main() -> int:
     os.umask(0o077)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    path = Path(sys.argv[1] if len(sys.argv) > 1 else "/etc/samovar-amphora/agent.json")
+    path = sys.argv[1] if len(sys.argv) > 1 else "/etc/samovar-amphora/agent.json"
     agent = Agent(path)
 
     def stop(_number: int, _frame: Any) -> None:

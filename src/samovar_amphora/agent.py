@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import socket
 import ssl
 import threading
-from pathlib import Path
-from typing import Any
 
 from . import VERSION
 from .api import Server, tls_context
 from .counters import Counters
 from .datagrams import Datagrams
+from .files import remove, write
 from .haproxy import Haproxy
 from .heartbeat import Heartbeat, next_epoch
 from .keepalived import Keepalived
@@ -21,7 +21,11 @@ from .log import log
 from .metrics import Metrics
 from .network import Network
 from .runtime import RuntimeFailure, ask, information
-from .settings import Settings, load, save, write
+from .settings import Settings, load, save
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Agent"]
 
@@ -29,15 +33,15 @@ __all__ = ["Agent"]
 class Agent:
     """Everything inside one amphora, from the `path` of its agent.json."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self.path = path
         self.settings = load(path)
         home = self.settings.home
-        home.mkdir(parents=True, exist_ok=True)
+        os.makedirs(home, exist_ok=True)
         self.haproxy = Haproxy(home, self.settings.haproxy)
         self.keepalived = Keepalived(home, self.settings.keepalived)
         self.network = Network(home)
-        self.datagrams = Datagrams(home, self.settings.nft)
+        self.datagrams = Datagrams(home, self.settings.nft, self.settings.known_lacks)
         self.metrics = Metrics(home, self.datagrams)
         self.counters = Counters(home, self.haproxy.socket)
         self.haproxy.before_replacing.append(self.counters.settle)
@@ -107,9 +111,11 @@ class Agent:
             "problem": self.problem,
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
             "configuration": self.haproxy.digest(),
+            "text": self.haproxy.text(),
             "certificates": self.haproxy.held(),
             "datagrams": self.datagrams.digest,
             "lacks": self.datagrams.lacks(),
+            "host": self.datagrams.host,
             "haproxy": {
                 "pid": self.haproxy.pid,
                 "version": about.get("Version", ""),
@@ -167,23 +173,23 @@ class Agent:
 
     def put_agent_certificate(self, body: dict[str, Any], rest: str) -> Any:
         """New connections see the new certificate; open ones go on."""
-        return self._exchange(Path(self.settings.server_pem), str(body["pem"]), "certificate with its key")
+        return self._exchange(self.settings.server_pem, str(body["pem"]), "certificate with its key")
 
     def put_agent_authority(self, body: dict[str, Any], rest: str) -> Any:
         """New connections are let in by the new authority (or several); open ones go on."""
-        return self._exchange(Path(self.settings.client_ca), str(body["pem"]), "certificate of an authority")
+        return self._exchange(self.settings.client_ca, str(body["pem"]), "certificate of an authority")
 
-    def _exchange(self, target: Path, pem: str, what: str) -> Any:
+    def _exchange(self, target: str, pem: str, what: str) -> Any:
         with self._changing:
-            files = [Path(self.settings.server_pem), Path(self.settings.client_ca)]
-            candidate = target.with_name("candidate.pem")
+            files = [self.settings.server_pem, self.settings.client_ca]
+            candidate = f"{os.path.dirname(target)}/candidate.pem"
             write(candidate, pem)
             try:
-                context = tls_context(*(str(candidate if one == target else one) for one in files))
+                context = tls_context(*(candidate if one == target else one for one in files))
             except (ssl.SSLError, OSError, ValueError) as error:
-                candidate.unlink()
+                remove(candidate)
                 raise ValueError(f"this is no {what} ({type(error).__name__})") from None
-            candidate.rename(target)
+            os.rename(candidate, target)
             self.server.context = context
         return {}
 

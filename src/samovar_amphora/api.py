@@ -26,7 +26,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from .haproxy import Refused
 from .keepalived import KeepalivedMissing
@@ -35,13 +34,18 @@ from .network import NetworkFailure
 from .rules import CannotCarry
 from .runtime import RuntimeFailure
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Route = Callable[[dict[str, Any], str], Any]
+
 __all__ = ["Server", "tls_context"]
 
 HANDSHAKE_SECONDS, IDLE_SECONDS = 10.0, 75.0
 LARGEST_BODY, LARGEST_HEAD = 16 * 1024 * 1024, 64 * 1024
 MOST_CONNECTIONS = 64
 WORDS = {200: "OK", 400: "Bad Request", 404: "Not Found", 409: "Conflict", 411: "Length Required"}
-Route = Callable[[dict[str, Any], str], Any]
 
 
 def tls_context(certificate: str, authority: str) -> ssl.SSLContext:

@@ -9,7 +9,10 @@ import ssl
 import struct
 import time
 from collections.abc import Mapping
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["check", "checksum"]
 

@@ -6,10 +6,9 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from pathlib import Path
 
+from .files import read, write
 from .runtime import RuntimeFailure, statistics
-from .settings import write
 
 __all__ = ["Counters", "Report"]
 
@@ -53,14 +52,14 @@ class Report:
 class Counters:
     """Totals survive reloads and restarts in a file; `settle` before a HAProxy with its counters goes."""
 
-    def __init__(self, directory: Path, socket: str) -> None:
-        self._file = directory / "counters.json"
+    def __init__(self, directory: str, socket: str) -> None:
+        self._file = f"{directory}/counters.json"
         self._socket = socket
         self._lock = threading.Lock()
         self._base: dict[str, Numbers] = {}
         self._last: dict[str, Numbers] = {}
         try:
-            self._base = json.loads(self._file.read_text())
+            self._base = json.loads(read(self._file))
         except (FileNotFoundError, ValueError):
             self._base = {}
 

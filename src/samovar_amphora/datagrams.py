@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 from . import flows
 from .checks import check
+from .files import read, write
 from .log import log
 from .network import PASSING_MARK
 from .rules import OF_LISTENER, REFUSED, TABLE, CannotCarry, mark, probe, render
-from .settings import write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Datagrams"]
 
@@ -54,11 +57,14 @@ class _Seen:
 
 
 class Datagrams:
-    """`directory` keeps what was asked for last, the objects' numbers and what was counted."""
+    """`directory` keeps what was asked for last, the objects' numbers and what was counted. `known_lacks`:
+    `host` → what amphorae there lack."""
 
-    def __init__(self, directory: Path, program: str = "nft") -> None:
-        self._file, self._program = directory / "datagrams.json", program
-        self._state = directory / "datagrams-state.json"
+    def __init__(
+        self, directory: str, program: str = "nft", known_lacks: Mapping[str, dict[str, str]] | None = None
+    ) -> None:
+        self._file, self._program = f"{directory}/datagrams.json", program
+        self._state = f"{directory}/datagrams-state.json"
         self._listeners: list[dict[str, Any]] = []
         self._numbers: dict[str, int] = {}
         self._counted: dict[str, list[int]] = {}
@@ -67,14 +73,15 @@ class Datagrams:
         self._watched: dict[tuple[str, str], threading.Event] = {}
         self._lock = threading.RLock()
         self._digest, self._saved, self._balancing = "", 0.0, False
-        self._lacks: dict[str, str] | None = None
+        self.host = _host(program)
+        self._lacks: dict[str, str] | None = (known_lacks or {}).get(self.host)
 
     def begin(self) -> None:
-        if self._state.exists():
-            kept = json.loads(self._state.read_text())
+        if os.path.exists(self._state):
+            kept = json.loads(read(self._state))
             self._numbers, self._counted = kept["numbers"], kept["counted"]
-        if self._file.exists():
-            self.configure(json.loads(self._file.read_text()))
+        if os.path.exists(self._file):
+            self.configure(json.loads(read(self._file)))
 
     def end(self) -> None:
         """The rules stay: they belong to the amphora, not to the agent."""
@@ -398,12 +405,23 @@ def _names(text: str) -> set[tuple[str, str]]:
     return found
 
 
+def _host(program: str) -> str:
+    """The kernel, since it was started, and the program: where both are the same, the same can be carried."""
+    folders = [""] if "/" in program else os.get_exec_path()
+    for path in (os.path.join(folder, program) for folder in folders):
+        if os.path.exists(path):
+            about = os.stat(path)
+            return f"{read('/proc/sys/kernel/random/boot_id').strip()} {about.st_size} {about.st_mtime_ns}"
+    return ""
+
+
 def _let_pass() -> None:
     for name in FORWARDING:
-        path = Path("/proc/sys/net") / name
+        path = f"/proc/sys/net/{name}"
         try:
-            if path.read_text().strip() != "1":
-                path.write_text("1")
+            if read(path).strip() != "1":
+                with open(path, "w") as file:
+                    file.write("1")
         except FileNotFoundError:
             continue
         except OSError as error:

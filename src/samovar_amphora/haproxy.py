@@ -8,19 +8,22 @@ one (``-x``) and lets it finish what it has (``-sf``).
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
 
 from . import tables
+from .files import read, remove, write
 from .ping import program as ping_program
 from .runtime import RuntimeFailure, ask, carry_out, information
-from .settings import write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Haproxy", "Refused"]
 
@@ -38,25 +41,25 @@ class Refused(Exception):
 class Haproxy:
     """`directory` holds haproxy.cfg, the stats socket, the servers' states and `certificates`."""
 
-    def __init__(self, directory: Path, program: str = "haproxy") -> None:
+    def __init__(self, directory: str, program: str = "haproxy") -> None:
         self.directory, self.program = directory, program
-        self.configuration = directory / "haproxy.cfg"
-        self.socket = str(directory / "haproxy.sock")
-        self.certificates = directory / "certificates"
+        self.configuration = f"{directory}/haproxy.cfg"
+        self.socket = f"{directory}/haproxy.sock"
+        self.certificates = f"{directory}/certificates"
         self.reloads = self.restarts = 0
         self.before_replacing: list[Any] = []  # called with nothing before counters start anew
         self._current: subprocess.Popen[bytes] | None = None
         self._lock = threading.RLock()
         self._stopping = False
         self._pause = FIRST_PAUSE
-        self.certificates.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory.chmod(0o755)
-        write(directory / "check-ping", f"#!{sys.executable} -IS\n{ping_program()}", 0o755)
+        os.makedirs(self.certificates, mode=0o700, exist_ok=True)
+        os.chmod(directory, 0o755)
+        write(f"{directory}/check-ping", f"#!{sys.executable} -IS\n{ping_program()}", 0o755)
 
     def begin(self) -> None:
         """Run what was configured before: after a restart of the amphora, or of the agent alone, whose
         HAProxy goes on and hands over."""
-        if self.configuration.exists():
+        if self.wanted:
             with self._lock:
                 try:
                     left = information(self.socket)["Pid"]
@@ -73,7 +76,7 @@ class Haproxy:
 
     @property
     def wanted(self) -> bool:
-        return self.configuration.exists()
+        return os.path.exists(self.configuration)
 
     @property
     def pid(self) -> int | None:
@@ -82,7 +85,7 @@ class Haproxy:
 
     def text(self) -> str:
         """The configuration that runs; "" before the first."""
-        return self.configuration.read_text() if self.configuration.exists() else ""
+        return read(self.configuration) if self.wanted else ""
 
     def digest(self) -> str:
         return hashlib.sha256(self.text().encode()).hexdigest()
@@ -110,9 +113,9 @@ class Haproxy:
 
     def check(self, text: str) -> None:
         """Raises Refused with HAProxy's reasons unless it accepts `text`."""
-        candidate = self.directory / "candidate.cfg"
+        candidate = f"{self.directory}/candidate.cfg"
         write(candidate, text)
-        command = [self.program, "-c", "-f", str(candidate)]
+        command = [self.program, "-c", "-f", candidate]
         try:
             ran = subprocess.run(command, capture_output=True, check=False)
         except FileNotFoundError:
@@ -125,9 +128,9 @@ class Haproxy:
         with self._lock:
             if not self._put(name, pem):
                 return "kept"
-            path = self.certificates / name
+            path = f"{self.certificates}/{name}"
             try:
-                if str(path) not in ask(self.socket, "show ssl cert"):
+                if path not in ask(self.socket, "show ssl cert"):
                     return "kept"
                 body = "\n".join(line for line in pem.splitlines() if line.strip())
                 carry_out(self.socket, f"set ssl cert {path} <<\n{body}\n")
@@ -140,17 +143,17 @@ class Haproxy:
     def held(self) -> dict[str, str]:
         """The files of TLS that are here: name → digest."""
         return {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(self.certificates.iterdir())
-            if not path.name.startswith(".")
+            name: hashlib.sha256(read(f"{self.certificates}/{name}").encode()).hexdigest()
+            for name in sorted(os.listdir(self.certificates))
+            if not name.startswith(".")
         }
 
     def _put(self, name: str, content: str) -> bool:
         """Whether the file was another one before."""
         if not NAME.fullmatch(name):
             raise Refused(f"{name!r} cannot be the name of a file.")
-        path = self.certificates / name
-        if path.exists() and path.read_text() == content:
+        path = f"{self.certificates}/{name}"
+        if os.path.exists(path) and read(path) == content:
             return False
         write(path, content)
         return True
@@ -159,7 +162,7 @@ class Haproxy:
         kept = set(keep)
         for name in self.held():
             if name not in kept:
-                (self.certificates / name).unlink()
+                remove(f"{self.certificates}/{name}")
 
     def _apply(self, text: str, changed: bool, commands: list[str], optional: list[str]) -> str:
         previous = self.text()
@@ -188,7 +191,7 @@ class Haproxy:
             if previous:
                 write(self.configuration, previous)
             else:
-                self.configuration.unlink()
+                remove(self.configuration)
             raise
 
     def _carried_out(self, commands: list[str]) -> bool:
@@ -216,11 +219,11 @@ class Haproxy:
         sticky = tables.dump(self.socket)
         try:
             write(
-                self.directory / "haproxy.state",
-                tables.states_to_keep(ask(self.socket, "show servers state"), self.configuration.read_text()),
+                f"{self.directory}/haproxy.state",
+                tables.states_to_keep(ask(self.socket, "show servers state"), read(self.configuration)),
             )
         except RuntimeFailure:
-            (self.directory / "haproxy.state").unlink(missing_ok=True)
+            remove(f"{self.directory}/haproxy.state")
         self._start("-x", self.socket, "-sf", str(old))
         self.reloads += 1
         tables.restore(self.socket, sticky)
@@ -229,11 +232,11 @@ class Haproxy:
         """A new HAProxy in place of the present one. Raises Refused when it does not come up; the present
         one then goes on."""
         if not extra:
-            (self.directory / "haproxy.state").unlink(missing_ok=True)
+            remove(f"{self.directory}/haproxy.state")
         before = self._current
         try:
             process = subprocess.Popen(
-                [self.program, "-db", "-f", str(self.configuration), *extra],
+                [self.program, "-db", "-f", self.configuration, *extra],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

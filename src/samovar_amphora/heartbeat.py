@@ -17,17 +17,20 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 from .counters import Counters
 from .datagrams import Datagrams
+from .files import read, write
 from .haproxy import Haproxy
 from .keepalived import Keepalived
 from .log import log
 from .rules import CannotCarry
 from .runtime import RuntimeFailure
-from .settings import Settings, write
+from .settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Heartbeat", "next_epoch", "sign"]
 
@@ -42,11 +45,11 @@ def sign(message: dict[str, Any], key: str) -> bytes:
     return packed + hmac.new(bytes.fromhex(key), packed, hashlib.sha256).hexdigest().encode()
 
 
-def next_epoch(directory: Path) -> int:
+def next_epoch(directory: str) -> int:
     """A number larger than at any start before, whatever the clock says."""
-    path = directory / "epoch"
+    path = f"{directory}/epoch"
     try:
-        before = int(path.read_text())
+        before = int(read(path))
     except (FileNotFoundError, ValueError):
         before = 0
     epoch = max(before + 1, time.time_ns() // 1_000_000)

@@ -9,9 +9,8 @@ import signal
 import subprocess
 import threading
 import time
-from pathlib import Path
 
-from .settings import write
+from .files import read, remove, write
 
 __all__ = ["Keepalived", "KeepalivedMissing"]
 
@@ -26,18 +25,18 @@ class KeepalivedMissing(Exception):
 class Keepalived:
     """Runs while there is a configuration; a changed one is taken up without giving up the VIP."""
 
-    def __init__(self, directory: Path, program: str = "keepalived") -> None:
-        self.configuration = directory / "keepalived.conf"
-        self.state_file = directory / "vrrp-state"
+    def __init__(self, directory: str, program: str = "keepalived") -> None:
+        self.configuration = f"{directory}/keepalived.conf"
+        self.state_file = f"{directory}/vrrp-state"
         self.directory, self.program = directory, program
         self._process: subprocess.Popen[bytes] | _Adopted | None = None
         self._lock = threading.RLock()
         self._stopping = False
-        write(directory / "vrrp-notify", NOTIFY, 0o700)
+        write(f"{directory}/vrrp-notify", NOTIFY, 0o700)
 
     @property
     def wanted(self) -> bool:
-        return self.configuration.exists()
+        return os.path.exists(self.configuration)
 
     @property
     def running(self) -> bool:
@@ -46,7 +45,7 @@ class Keepalived:
     def state(self) -> str:
         """MASTER, BACKUP, FAULT, or "" when it is not running."""
         try:
-            return self.state_file.read_text().strip() if self.running else ""
+            return read(self.state_file).strip() if self.running else ""
         except FileNotFoundError:
             return ""
 
@@ -54,7 +53,7 @@ class Keepalived:
         """Run what was configured before; one that an agent before this one started goes on."""
         if self.wanted:
             with self._lock:
-                left = _left(self.directory / "keepalived.pid", str(self.configuration))
+                left = _left(f"{self.directory}/keepalived.pid", self.configuration)
                 if left is None:
                     self._start()
                 else:
@@ -70,11 +69,11 @@ class Keepalived:
     def configure(self, text: str) -> bool:
         """Run with `text`, or not at all when it is ""; whether anything changed."""
         with self._lock:
-            before = self.configuration.read_text() if self.wanted else ""
+            before = read(self.configuration) if self.wanted else ""
             if text == before and (self.running or not text):
                 return False
             if not text:
-                self.configuration.unlink(missing_ok=True)
+                remove(self.configuration)
                 self._stop()
                 return True
             write(self.configuration, text)
@@ -86,15 +85,15 @@ class Keepalived:
             return True
 
     def _start(self) -> None:
-        self.state_file.unlink(missing_ok=True)
-        command = [self.program, "--dont-fork", "--vrrp", "--use-file", str(self.configuration)]
-        command += ["--pid", str(self.directory / "keepalived.pid")]
-        command += ["--vrrp_pid", str(self.directory / "vrrp.pid")]
+        remove(self.state_file)
+        command = [self.program, "--dont-fork", "--vrrp", "--use-file", self.configuration]
+        command += ["--pid", f"{self.directory}/keepalived.pid"]
+        command += ["--vrrp_pid", f"{self.directory}/vrrp.pid"]
         nothing = subprocess.DEVNULL
         try:
             self._process = subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing)
         except FileNotFoundError:
-            self.configuration.unlink()
+            remove(self.configuration)
             raise KeepalivedMissing(
                 "keepalived is missing in the image of this amphora: apt-get install keepalived."
             ) from None
@@ -133,11 +132,11 @@ class _Adopted:
         signal.pidfd_send_signal(self._descriptor, signal.SIGTERM)
 
 
-def _left(pid_file: Path, configuration: str) -> _Adopted | None:
+def _left(pid_file: str, configuration: str) -> _Adopted | None:
     """The keepalived that runs with this configuration already."""
     try:
-        found = _Adopted(int(pid_file.read_text()))
-        command = Path(f"/proc/{found.pid}/cmdline").read_bytes().split(b"\0")
+        found = _Adopted(int(read(pid_file)))
+        command = read(f"/proc/{found.pid}/cmdline").split("\0")
     except (OSError, ValueError):
         return None
-    return found if configuration.encode() in command else None
+    return found if configuration in command else None

@@ -14,12 +14,15 @@ import re
 import socket
 import threading
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
 
 from .datagrams import Datagrams
+from .files import remove
 from .log import log
 from .rules import CannotCarry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Metrics", "renamed"]
 
@@ -88,15 +91,15 @@ def _translated(words: str) -> str:
 class Metrics:
     """Answers on `directory`/metrics.sock, to HAProxy alone."""
 
-    def __init__(self, directory: Path, datagrams: Datagrams) -> None:
-        self._path = directory / "metrics.sock"
-        self._exporter = str(directory / "exporter.sock")
+    def __init__(self, directory: str, datagrams: Datagrams) -> None:
+        self._path = f"{directory}/metrics.sock"
+        self._exporter = f"{directory}/exporter.sock"
         self._datagrams = datagrams
 
     def begin(self) -> None:
-        self._path.unlink(missing_ok=True)
+        remove(self._path)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listening.bind(str(self._path))
+        listening.bind(self._path)
         os.chmod(self._path, 0o666)  # HAProxy has given up root; nobody else is in here
         listening.listen(8)
         threading.Thread(target=self._serve, args=(listening,), daemon=True).start()

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 import socket
 import struct
 import subprocess
-from pathlib import Path
-from typing import Any
 
-from .settings import write
+from . import routing
+from .files import read, write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["PASSING_MARK", "Network", "NetworkFailure", "announce"]
 
@@ -33,13 +37,13 @@ class NetworkFailure(Exception):
 class Network:
     """Makes so what `plug` was told last, also after a restart."""
 
-    def __init__(self, directory: Path) -> None:
-        self._file = directory / "network.json"
-        directory.mkdir(parents=True, exist_ok=True)
+    def __init__(self, directory: str) -> None:
+        self._file = f"{directory}/network.json"
+        os.makedirs(directory, exist_ok=True)
 
     def begin(self) -> None:
-        if self._file.exists():
-            self._make(json.loads(self._file.read_text()))
+        if os.path.exists(self._file):
+            self._make(json.loads(read(self._file)))
 
     def plug(self, wanted: dict[str, Any]) -> dict[str, str]:
         """``{"interfaces": [{mac, addresses, vips, gateways, routes, table}]}``; MAC → interface.
@@ -58,7 +62,7 @@ class Network:
             if mac not in links:
                 raise NetworkFailure(f"There is no interface with the MAC {mac} in this amphora (yet).")
             names[mac] = links[mac]
-        present = _addresses()
+        present = routing.addresses()
         changes: list[str] = []
         rules: list[tuple[str, int]] = []
         for interface in wanted["interfaces"]:
@@ -121,24 +125,25 @@ def _sources(interface: dict[str, Any]) -> list[tuple[str, int]]:
 def _rules(wanted: list[tuple[str, int]]) -> list[str]:
     """What leaves exactly these rules in our range of priorities."""
     commands: list[str] = []
-    for family in ("-4", "-6"):
-        mine = {(source, table) for source, table in wanted if (":" in source) is (family == "-6")}
+    for family in (socket.AF_INET, socket.AF_INET6):
+        six = family == socket.AF_INET6
+        mine = {(source, table) for source, table in wanted if (":" in source) is six}
         present: set[tuple[str, int]] = set()
-        for rule in json.loads(_ip(family, "-j", "rule", "show") or "[]"):
-            if FIRST_PRIORITY <= int(rule["priority"]) <= LAST_PRIORITY:
-                if "fwmark" in rule:
+        for rule in routing.rules(family):
+            if FIRST_PRIORITY <= rule.priority <= LAST_PRIORITY:
+                if rule.marked:
                     present.add(("", PASSING_TABLE))
                     continue
-                known = (str(rule.get("src", "")), int(rule["table"]))
+                known = (rule.source, rule.table)
                 if known in mine:
                     present.add(known)
                 else:
-                    commands.append(f"rule del priority {rule['priority']} from {known[0]}")
+                    commands.append(f"rule del priority {rule.priority} from {known[0]}")
         for source, table in sorted(mine - present):
             commands.append(f"rule add from {source} lookup {table} priority {FIRST_PRIORITY + table}")
         if mine and ("", PASSING_TABLE) not in present:
             mark = f"fwmark {PASSING_MARK:#x}/{PASSING_MARK:#x}"
-            everything = "::/0" if family == "-6" else "0.0.0.0/0"
+            everything = "::/0" if six else "0.0.0.0/0"
             commands.append(
                 f"rule add from {everything} {mark} lookup {PASSING_TABLE} priority {FIRST_PRIORITY}"
             )
@@ -147,7 +152,7 @@ def _rules(wanted: list[tuple[str, int]]) -> list[str]:
 
 def announce(name: str, address: str) -> None:
     """Tell the neighbours that `address` is here now (RFC 5227; RFC 4861, 7.2.6)."""
-    mac = bytes.fromhex(Path(f"/sys/class/net/{name}/address").read_text().strip().replace(":", ""))
+    mac = bytes.fromhex(_mac(name).replace(":", ""))
     try:
         for _ in range(ANNOUNCEMENTS):
             if ":" in address:
@@ -175,21 +180,12 @@ def _advertise(name: str, mac: bytes, address: str) -> None:
 
 
 def _links() -> dict[str, str]:
-    found = {}
-    for path in sorted(Path("/sys/class/net").iterdir()):
-        if path.name != "lo":
-            found[(path / "address").read_text().strip().lower()] = path.name
-    return found
+    """MAC → interface."""
+    return {_mac(name): name for _, name in socket.if_nameindex() if name != "lo"}
 
 
-def _addresses() -> dict[str, set[str]]:
-    """Interface → its addresses."""
-    shown = json.loads(_ip("-j", "address", "show") or "[]")
-    return {
-        link["ifname"]: {f"{one['local']}/{one['prefixlen']}" for one in link.get("addr_info", ())}
-        for link in shown
-        if "ifname" in link
-    }
+def _mac(name: str) -> str:
+    return read(f"/sys/class/net/{name}/address").strip().lower()
 
 
 def _route(destination: str, nexthop: str | None, name: str, table: int) -> str:
@@ -205,13 +201,12 @@ def _carry_out(commands: list[str]) -> None:
             _ip("-force", family, "-batch", "-", given="\n".join(mine) + "\n")
 
 
-def _ip(*words: str, given: str | None = None) -> str:
+def _ip(*words: str, given: str) -> None:
     ran = subprocess.run(["ip", *words], input=given, capture_output=True, text=True, check=False)
     said = [line for line in ran.stderr.splitlines() if line.strip()]
     bad = [line for line in said if "File exists" not in line and not line.startswith("Command failed")]
     if ran.returncode and (bad or not said):
         raise NetworkFailure(f"ip {' '.join(words)}: {bad[0] if bad else ran.returncode}{_advice(bad)}")
-    return ran.stdout
 
 
 def _advice(said: list[str]) -> str:

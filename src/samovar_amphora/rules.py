@@ -13,9 +13,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
 
 from .network import PASSING_MARK
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Listener = Mapping[str, Any]
+    Member = Mapping[str, Any]
 
 __all__ = ["OF_LISTENER", "REFUSED", "TABLE", "CannotCarry", "eligible", "mark", "probe", "render"]
 
@@ -30,8 +36,6 @@ REFUSALS = tuple(
     f"update @{REFUSED} {{ ct mark }}"
     for kind in ("icmp", "icmpv6")
 )
-Listener = Mapping[str, Any]
-Member = Mapping[str, Any]
 
 
 class CannotCarry(Exception):

@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
-from typing import Any
 
-__all__ = ["Settings", "load", "save", "write"]
+from .files import read, write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["Settings", "load", "save"]
 
 
 class Settings:
     """`heartbeat_key` is this amphora's own (hexadecimal); `controllers` are ``address:port`` of health
-    managers, taken in turn. Unknown keys are of a newer controller and kept as they are."""
+    managers, taken in turn; `known_lacks`: what hosts lack, as amphorae there found out. Unknown keys are of
+    a newer controller and kept as they are."""
 
     def __init__(self, given: dict[str, Any]) -> None:
         self.given = given
@@ -21,10 +25,11 @@ class Settings:
         self.heartbeat_key = str(given["heartbeat_key"])
         self.controllers = tuple(str(one) for one in given.get("controllers", ()))
         self.heartbeat_interval = float(given.get("heartbeat_interval", 1.0))
+        self.known_lacks = dict(given.get("known_lacks", {}))
         self.bind = str(given.get("bind", "0.0.0.0"))
         self.port = int(given.get("port", 9443))
         self.management_interface = str(given.get("management_interface", ""))
-        self.home = Path(given.get("directory", "/var/lib/samovar-amphora"))
+        self.home = str(given.get("directory", "/var/lib/samovar-amphora"))
         self.server_pem = str(given.get("server_pem", "/etc/samovar-amphora/server.pem"))
         self.client_ca = str(given.get("client_ca", "/etc/samovar-amphora/client-ca.pem"))
         self.haproxy = str(given.get("haproxy", "haproxy"))
@@ -35,26 +40,10 @@ class Settings:
         return Settings({**self.given, **values})
 
 
-def load(path: Path) -> Settings:
+def load(path: str) -> Settings:
     """Read agent.json."""
-    return Settings(json.loads(path.read_text()))
+    return Settings(json.loads(read(path)))
 
 
-def save(path: Path, settings: Settings) -> None:
+def save(path: str, settings: Settings) -> None:
     write(path, json.dumps(settings.given))
-
-
-def write(path: Path, content: str, mode: int = 0o600) -> None:
-    """Put `content` at `path` whole or not at all, never readable by others meanwhile."""
-    temporary = f"{path.parent}/.{path.name}.{os.getpid()}.{os.urandom(4).hex()}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.fchmod(descriptor, mode)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -19,7 +19,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .worker.bundle import AGENT, agent_archive
+from .worker.agent_program import agent_program
+from .worker.bundle import AGENT
 
 __all__ = ["CannotBuild", "build"]
 
@@ -140,13 +141,13 @@ def _is_elf(path: str) -> bool:
 
 
 def _agent(staging: Path) -> Path:
-    """The agent as amphorae unpack it themselves, done beforehand: it need only be started."""
+    """The agent as amphorae compile it themselves, done beforehand: it need only be started."""
     folder = staging / Path(AGENT).relative_to("/").parent
     folder.mkdir(parents=True)
-    (folder / Path(AGENT).name).write_bytes(agent_archive())
-    command = ["/usr/bin/python3", "-I", str(folder / Path(AGENT).name), str(staging / "nothing")]
+    (folder / Path(AGENT).name).write_bytes(agent_program())
+    command = ["/usr/bin/python3", "-I", "-S", str(folder / Path(AGENT).name), str(staging / "nothing")]
     subprocess.run(command, capture_output=True, check=False)  # it finds no settings, and ends
-    if not list(folder.glob("agent-*/samovar_amphora/__pycache__")):
+    if not list(folder.glob("agent-*")):
         raise CannotBuild("This machine's /usr/bin/python3 does not compile the agent.")
     return staging
 

@@ -11,25 +11,31 @@ from pathlib import Path
 
 import pytest
 
-from samovar.loadbalancer.worker.bundle import agent_archive, user_data
+from samovar.loadbalancer.worker.agent_program import agent_program
+from samovar.loadbalancer.worker.bundle import user_data
 from samovar.loadbalancer.worker.groups import wanted_rules
 from samovar.loadbalancer.worker.vrrp import render_vrrp
 
 from ..haproxy.trees import listener, tree
 
 
-def test_the_agent_is_one_file_that_python_runs_alone(tmp_path: Path) -> None:
-    archive = tmp_path / "agent.pyz"
-    archive.write_bytes(agent_archive())
-    ran = subprocess.run(
-        [sys.executable, "-I", "-S", str(archive), str(tmp_path / "none.json")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "FileNotFoundError" in ran.stderr and "none.json" in ran.stderr
-    agent_archive.cache_clear()
-    assert agent_archive() == archive.read_bytes()
+def test_the_agent_is_one_file_that_python_runs_alone_and_compiles_once(tmp_path: Path) -> None:
+    program = tmp_path / "agent.py"
+    program.write_bytes(agent_program())
+    command = [sys.executable, "-I", "-S", str(program), str(tmp_path / "none.json")]
+
+    def complaint() -> str:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stderr
+
+    assert "FileNotFoundError" in complaint() and "none.json" in complaint()
+    (compiled,) = tmp_path.glob("agent-*")
+    before = compiled.stat()
+    assert "none.json" in complaint()
+    assert compiled.stat() == before
+    compiled.write_bytes(compiled.read_bytes()[:1000])  # as a full disk leaves it
+    assert "none.json" in complaint()
+    agent_program.cache_clear()
+    assert agent_program() == program.read_bytes()
 
 
 def test_user_data_is_small_enough_for_any_cloud() -> None:

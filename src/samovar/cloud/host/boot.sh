@@ -23,8 +23,17 @@ once() {
 
 # place FILE PATH MODE OWNER append|write: put a prepared file where it belongs.
 place() {
-    mkdir -p "$(dirname "$2")" || return
-    if [ "$5" = append ]; then
+    case $2 in */*) folder=${2%/*} ;; *) folder=. ;; esac
+    [ -d "$folder/" ] || mkdir -p "$folder" || return
+    if [ "$5" = write ] && [ ! -e "$2" ] && [ ! -L "$2" ] && [ ! -g "$folder/" ]; then
+        # A file that is new is root's, and has the mode that it is made with: a program less for each of these.
+        case $3 in 0600) mask=077 ;; *) mask=022 ;; esac
+        (umask $mask && exec cat "$here/files/$1" >"$2") || { warn "cannot write $2"; return 1; }
+        case $3 in 0600 | 0644 | "") ;; *) chmod "$3" "$2" || warn "cannot give $2 the mode $3" ;; esac
+        case $4 in "" | root:root) return ;; esac
+        chown "$4" "$2" 2>/dev/null || warn "cannot give $2 to $4: no such user or group"
+        return
+    elif [ "$5" = append ]; then
         cat "$here/files/$1" >>"$2" || { warn "cannot append to $2"; return 1; }
     else
         [ -L "$2" ] && rm -f "$2"
@@ -178,8 +187,11 @@ timezone() {
 
 # name_server SHORT FULL: what the server calls itself, in the kernel (done by the host agent) and in its files.
 name_self() {
-    [ "$(cat /etc/hostname 2>/dev/null)" = "$1" ] || printf '%s\n' "$1" >/etc/hostname
-    [ "$(cat /proc/sys/kernel/hostname)" = "$1" ] || hostname "$1" 2>/dev/null || warn "cannot set the host name to $1"
+    was=
+    [ ! -r /etc/hostname ] || read -r was </etc/hostname
+    [ "$was" = "$1" ] || printf '%s\n' "$1" >/etc/hostname
+    read -r was </proc/sys/kernel/hostname
+    [ "$was" = "$1" ] || hostname "$1" 2>/dev/null || warn "cannot set the host name to $1"
 }
 
 hosts_file() {
@@ -225,11 +237,11 @@ packages() {
 # A server has no init system that `poweroff` could talk to: tell the first process.
 power_commands() {
     [ -x /usr/local/sbin/poweroff ] && return
-    mkdir -p /usr/local/sbin
+    [ -d /usr/local/sbin/ ] || mkdir -p /usr/local/sbin
+    printf '#!/bin/sh\nexec kill -TERM 1\n' >/usr/local/sbin/halt
     printf '#!/bin/sh\nexec kill -TERM 1\n' >/usr/local/sbin/poweroff
     printf '#!/bin/sh\nexec kill -INT 1\n' >/usr/local/sbin/reboot
-    cat >/usr/local/sbin/shutdown <<'SHUTDOWN'
-#!/bin/sh
+    printf %s '#!/bin/sh
 # shutdown [-h|-P|-r|-H] [now|+MINUTES] [MESSAGE…]
 signal=TERM
 while :; do
@@ -246,25 +258,23 @@ now | +0 | 0) kill -"$signal" 1 ;;
 +[0-9]*) (sleep $((${1#+} * 60)) && kill -"$signal" 1) >/dev/null 2>&1 </dev/null & ;;
 *) echo "shutdown: a time other than \"now\" or \"+MINUTES\" is not supported" >&2; exit 1 ;;
 esac
-SHUTDOWN
-    cp /usr/local/sbin/poweroff /usr/local/sbin/halt
-    chmod 0755 /usr/local/sbin/poweroff /usr/local/sbin/reboot /usr/local/sbin/shutdown /usr/local/sbin/halt
+' >/usr/local/sbin/shutdown
+    commands="/usr/local/sbin/poweroff /usr/local/sbin/reboot /usr/local/sbin/shutdown /usr/local/sbin/halt"
 }
 
 # What people wait with: `cloud-init status [--wait]`. (An image's own cloud-init is not used, and would not work.)
 status_command() {
     [ -e /usr/local/bin/cloud-init ] && return
-    mkdir -p /usr/local/bin
-    cat >/usr/local/bin/cloud-init <<'STATUS'
-#!/bin/sh
+    [ -d /usr/local/bin/ ] || mkdir -p /usr/local/bin
+    printf %s '#!/bin/sh
 [ "$1" = status ] || { echo "cloud-init: here there is only: cloud-init status [--wait]" >&2; exit 2; }
 instance=/var/lib/cloud/instance
 while [ "$2" = --wait ] && [ ! -e "$instance/boot-finished" ]; do sleep 0.2 2>/dev/null || sleep 1; done
 [ -e "$instance/boot-finished" ] || { echo "status: running"; exit 0; }
 [ -e "$instance/failures" ] && { echo "status: error"; exit 1; }
 echo "status: done"
-STATUS
-    chmod 0755 /usr/local/bin/cloud-init
+' >/usr/local/bin/cloud-init
+    commands="$commands /usr/local/bin/cloud-init"
 }
 
 # secure_shell [keys-only]: when somebody has a key for this server and the image has a server for it.
@@ -285,15 +295,22 @@ start() {
     instance=$1
     read -r now _ </proc/uptime
     began=$((${now%.*} * 100 + 1${now#*.} - 100))
-    printf '\n[%8s] Linux %s\n' 0.00 "$(sed 's/ (.*//; s/Linux version //' /proc/version)"
+    read -r version </proc/version
+    version=${version%% (*}
+    printf '\n[%8s] Linux %s\n' 0.00 "${version#Linux version }"
     printf '[%8s] %s\n' 0.00 "$2"
     mkdir -p "$cloud/instances/$instance/sem"
-    rm -rf "$cloud/instance"
+    if [ -e "$cloud/instance" ] || [ -L "$cloud/instance" ]; then
+        rm -rf "$cloud/instance"
+    fi
     ln -s "instances/$instance" "$cloud/instance"
-    rm -f "$cloud/instance/boot-finished"
-    chmod 1777 /tmp
+    [ ! -e "$cloud/instance/boot-finished" ] || rm -f "$cloud/instance/boot-finished"
+    [ -k /tmp ] || chmod 1777 /tmp
+    commands=
     power_commands
     status_command
+    # shellcheck disable=SC2086
+    [ -z "$commands" ] || chmod 0755 $commands
 }
 
 # software_agent FILE: let software deployments be applied, unless the image has an agent of its own.
@@ -321,5 +338,6 @@ finish() {
     fi
     pretty=Linux
     [ -r /etc/os-release ] && pretty=$(. /etc/os-release && printf '%s' "${PRETTY_NAME:-Linux}")
-    printf '\n%s %s console\n\n%s login: \n' "$pretty" "$(cat /etc/hostname)" "$(cat /etc/hostname)"
+    read -r name </etc/hostname
+    printf '\n%s %s console\n\n%s login: \n' "$pretty" "$name" "$name"
 }

@@ -127,6 +127,8 @@ def add_listener(change: Change, lb: Row, generation: int, given: Values) -> str
 def _refuse_what_hosts_lack(change: Change, lb: Row, protocol: str) -> None:
     """Raise 501 where no host of the load balancer's amphorae (or of all, while it has none) can carry the
     protocol."""
+    if protocol not in ("UDP", "SCTP"):
+        return
     columns = amphorae.c
     known = change.connection.execute(select(columns.load_balancer_id, columns.lacks)).all()
     rows = [row[1] or {} for row in known if row[0] == lb["id"]] or [row[1] or {} for row in known]

@@ -33,6 +33,7 @@ __all__ = ["Amphorae", "Standing"]
 OWNER = "Octavia"
 PATIENCE_TO_ATTACH = 60.0
 PATIENCE_TO_DELETE = 120.0
+KNOWN_HOSTS = 4
 MICROVERSION = "2.67"
 CAPABILITIES = {"samovar:capabilities": "NET_ADMIN,NET_RAW"}
 """The local cloud's servers may not change their network; those of an administrator who asks for it may."""
@@ -80,9 +81,18 @@ class Amphorae:
         self._deployment = deployment
         self.affinity = Affinity(cloud, settings)
         self.starting = Starting(cloud)
+        self._known_lacks: dict[str, Mapping[str, str]] = {}
 
     def agent(self, amphora_id: str, address: str) -> Agent:
         return self._agents.of(amphora_id, address)
+
+    def learn(self, host: str, lacks: Mapping[str, str]) -> None:
+        """What an amphora found out about its host: the next ones there need not."""
+        if host:
+            self._known_lacks.pop(host, None)
+            self._known_lacks[host] = lacks
+            for oldest in [*self._known_lacks][:-KNOWN_HOSTS]:
+                del self._known_lacks[oldest]
 
     async def lost(self, row: Amphora) -> bool:
         """Whether its server is gone or broken, so that another must take its place."""
@@ -205,6 +215,7 @@ class Amphorae:
             # Only there: the ports of all other addresses are for listeners.
             "bind": ports[0]["fixed_ips"][0]["ip_address"],
             "port": self._settings.agent_port,
+            "known_lacks": self._known_lacks,
         }
         born_with = user_data(agent, pem, self._store.client_ca_pem())
         server: dict[str, Any] = {

@@ -289,10 +289,15 @@ class Converger:
     ) -> dict[str, str]:
         """Let HAProxy do what `tree` says; without the objects that only HAProxy finds fault with."""
         blamed: dict[str, str] = {}
-        running, status = await asyncio.gather(agent.get("/1/configuration"), agent.get("/1/status"))
+        status = await agent.get("/1/status")
+        if "text" in status:
+            running = {"text": status["text"], "digest": status["configuration"]}
+        else:  # an agent of an earlier release
+            running = await agent.get("/1/configuration")
         held = status["certificates"]
         place = dataclasses.replace(place, most_connections=_most_connections(status))
         lacks = status.get("lacks", {})
+        self.amphorae.learn(status.get("host", ""), lacks)
         if self._lacking.get(agent.amphora_id) != lacks:
             await self._note(agent.amphora_id, lacks=lacks)
             self._lacking[agent.amphora_id] = lacks
