@@ -182,14 +182,23 @@ class Ports:
         changed: dict[str, Any] = answer.body["port"]
         return changed
 
-    async def network(self, network_id: str) -> dict[str, Any]:
-        body = await self._cloud.get("network", f"/v2.0/networks/{segment(network_id)}")
-        found: dict[str, Any] = body["network"]
+    async def networks(self, network_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Id → network, of those that are there."""
+        found = {}
+        for i in range(0, len(network_ids), CHUNK):
+            query = [("id", identity) for identity in network_ids[i : i + CHUNK]]
+            body = await self._cloud.get("network", "/v2.0/networks", query=query)
+            found.update({network["id"]: network for network in body["networks"]})
         return found
 
-    async def subnets(self, network_id: str) -> list[dict[str, Any]]:
-        body = await self._cloud.get("network", "/v2.0/subnets", query={"network_id": network_id})
-        found: list[dict[str, Any]] = body["subnets"]
+    async def subnets(self, network_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        """Network → its subnets."""
+        found: dict[str, list[dict[str, Any]]] = {identity: [] for identity in network_ids}
+        for i in range(0, len(network_ids), CHUNK):
+            query = [("network_id", identity) for identity in network_ids[i : i + CHUNK]]
+            body = await self._cloud.get("network", "/v2.0/subnets", query=query)
+            for subnet in body["subnets"]:
+                found[subnet["network_id"]].append(subnet)
         return found
 
     async def floating(self, port_ids: Sequence[str]) -> dict[tuple[str, str], list[str]]:

@@ -148,25 +148,34 @@ class Change:
 
     def add(self, table: Table, lb: Row, generation: int, **values: Any) -> str:
         """A new row of the tree, PENDING_CREATE; its id."""
-        identity = str(values.pop("id", None) or new_id())
-        given = values.pop("tags", [])
-        # What comes in one request is listed in the order in which it was given.
-        self.now += datetime.timedelta(microseconds=1)
-        row = {
-            "id": identity,
-            "project_id": lb["project_id"],
-            "provisioning_status": "PENDING_CREATE",
-            "operating_status": "OFFLINE",
-            "generation": generation,
-            "created_at": self.now,
-            "updated_at": None,
-            **values,
-        }
-        if table is not load_balancers:
-            row["load_balancer_id"] = lb["id"]
-        self.connection.execute(insert(table).values(row))
-        self.tag(identity, given)
-        return identity
+        return self.add_all(table, lb, generation, [values])[0]
+
+    def add_all(self, table: Table, lb: Row, generation: int, many: Iterable[Mapping[str, Any]]) -> list[str]:
+        """New rows of the tree, PENDING_CREATE; their ids. All have values for the same columns."""
+        rows, tagged = [], []
+        for values in many:
+            row = {
+                "project_id": lb["project_id"],
+                "provisioning_status": "PENDING_CREATE",
+                "operating_status": "OFFLINE",
+                "generation": generation,
+                "updated_at": None,
+                **values,
+            }
+            given = row.pop("tags", [])
+            row["id"] = str(row.get("id") or new_id())
+            # What comes in one request is listed in the order in which it was given.
+            self.now += datetime.timedelta(microseconds=1)
+            row["created_at"] = self.now
+            if table is not load_balancers:
+                row["load_balancer_id"] = lb["id"]
+            rows.append(row)
+            tagged += [{"resource_id": row["id"], "tag": tag} for tag in dict.fromkeys(given)]
+        if rows:
+            self.connection.execute(insert(table), rows)
+        if tagged:
+            self.connection.execute(insert(tags), tagged)
+        return [row["id"] for row in rows]
 
     def set(self, table: Table, row: RowMapping, generation: int, values: Mapping[str, Any]) -> None:
         """Change a row of the tree; it is pending until the generation is settled."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
@@ -36,41 +36,46 @@ FIELDS: Fields = {
 CHANGEABLE = ("name", "weight", "backup", "admin_state_up", "monitor_address", "monitor_port", "tags")
 
 
-def add_member(change: Change, lb: Row, pool: RowMapping, generation: int, given: Values) -> str:
-    """A new member of the pool. Raises 400, 403 (quota), 409, 501."""
-    values = {name: value for name, value in given.items() if name not in ("project_id", "tenant_id")}
-    address = canonical(values["address"])
-    if address in {canonical(one) for one in change.settings.reserved_ips}:
-        raise bad(f"The address {values['address']} is reserved and cannot be a member's.")
-    same = change.alive(
+def add_members(
+    change: Change, lb: Row, pool: RowMapping, generation: int, many: Sequence[Values]
+) -> list[str]:
+    """New members of the pool. Raises 400, 403 (quota), 409, 501."""
+    if not many:
+        return []
+    present = {key(row) for row in change.alive(members, members.c.pool_id == pool["id"])}
+    rows = []
+    for given in many:
+        values = {name: value for name, value in given.items() if name not in ("project_id", "tenant_id")}
+        _check(change, lb, pool, values)
+        if key(values) in present:
+            where = f"{values['address']} port {values['protocol_port']}"
+            raise refuse(409, f"Pool {pool['id']} has a member with the address {where} already.")
+        present.add(key(values))
+        values["vnic_type"] = "direct" if values.pop("request_sriov") else "normal"
+        rows.append(values)
+    change.spend("member", lb["project_id"], len(rows))
+    checked = change.alive(health_monitors, health_monitors.c.pool_id == pool["id"])
+    status = "OFFLINE" if checked else "NO_MONITOR"
+    return change.add_all(
         members,
-        members.c.pool_id == pool["id"],
-        members.c.protocol_port == values["protocol_port"],
+        lb,
+        generation,
+        [{**values, "pool_id": pool["id"], "operating_status": status} for values in rows],
     )
-    if any(canonical(row["address"]) == address for row in same):
-        where = f"{values['address']} port {values['protocol_port']}"
-        raise refuse(409, f"Pool {pool['id']} has a member with the address {where} already.")
+
+
+def _check(change: Change, lb: Row, pool: RowMapping, values: Values) -> None:
+    """Raise 400 or 501 for what no member of this pool can be."""
+    if canonical(values["address"]) in {canonical(one) for one in change.settings.reserved_ips}:
+        raise bad(f"The address {values['address']} is reserved and cannot be a member's.")
     if pool["protocol"] == "UDP":
         families = {ipaddress.ip_address(vip).version for vip in addresses_of(lb)}
         if ipaddress.ip_address(values["address"]).version not in families:
             raise unsupported(lb["provider"], "a UDP pool's member must be of the VIP's IP version.")
-    if values.pop("request_sriov"):
-        if not flavor_data(change.connection, lb["flavor_id"]).get("allow_member_sriov"):
-            raise bad("The flavor of this load balancer does not allow SR-IOV member ports.")
-        vnic_type = "direct"
-    else:
-        vnic_type = "normal"
-    change.spend("member", lb["project_id"])
-    checked = change.alive(health_monitors, health_monitors.c.pool_id == pool["id"])
-    return change.add(
-        members,
-        lb,
-        generation,
-        **values,
-        pool_id=pool["id"],
-        vnic_type=vnic_type,
-        operating_status="OFFLINE" if checked else "NO_MONITOR",
-    )
+    if values["request_sriov"] and not flavor_data(change.connection, lb["flavor_id"]).get(
+        "allow_member_sriov"
+    ):
+        raise bad("The flavor of this load balancer does not allow SR-IOV member ports.")
 
 
 def addresses_of(lb: Row) -> list[str]:
@@ -143,7 +148,7 @@ class Members(Objects):
             lb = change.open(now["load_balancer_id"])
             change.changeable(pools, now)
             generation = change.begin(lb)
-            identity = add_member(change, lb, now, generation, given)
+            (identity,) = add_members(change, lb, now, generation, [given])
             touch(change, now["id"], generation)
             return self.view(change, identity)
 
@@ -203,6 +208,7 @@ class Members(Objects):
             present = {key(row): row for row in change.alive(members, members.c.pool_id == now["id"])}
             generation = change.begin(lb)
             seen: set[tuple[str, int]] = set()
+            fresh: list[Values] = []
             for item, named in wanted:
                 where = key(item)
                 if where in seen:
@@ -210,10 +216,11 @@ class Members(Objects):
                     raise refuse(status, f"The member {where[0]} port {where[1]} is in the list twice.")
                 seen.add(where)
                 if where not in present:
-                    add_member(change, lb, now, generation, item)
+                    fresh.append(item)
                     continue
                 change.changeable(members, present[where])
                 change.set(members, present[where], generation, {name: item[name] for name in named})
+            add_members(change, lb, now, generation, fresh)
             if not additive:
                 gone = [row["id"] for where, row in present.items() if where not in seen]
                 change.drop(members, gone, generation)

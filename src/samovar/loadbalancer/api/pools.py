@@ -88,8 +88,7 @@ def add_pool(change: Change, lb: Row, generation: int, given: Values, *, graph: 
     row = change.find(pools, identity)
     if given.get("healthmonitor") and not graph:
         monitors.add_monitor(change, lb, row, generation, given["healthmonitor"])
-    for member in given.get("members") or ():
-        member_list.add_member(change, lb, row, generation, member)
+    member_list.add_members(change, lb, row, generation, given.get("members") or ())
     if given.get("healthmonitor") and graph:
         monitors.add_monitor(change, lb, row, generation, given["healthmonitor"])
     return identity

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Amphorae in the cloud: each a server with a port on the management network and one beside the VIP.
 
-Everything has a name derived from the amphora's id and is looked for before it is made, so that a worker that
-takes over from a killed one makes nothing twice; removal tolerates what is gone already.
+Everything has a name derived from the amphora's id and is looked for before it is made (unless its row was
+written in this very attempt), so that a worker that takes over from a killed one makes nothing twice; removal
+tolerates what is gone already.
 """
 
 from __future__ import annotations
@@ -108,14 +109,15 @@ class Amphorae:
         not. Raises CloudError, Lacking."""
         management = await self._surroundings.management()
         own, beside, *others = await asyncio.gather(
-            self._port(f"octavia-lb-mgmt-{row.id}", _management_port(management)),
-            self._port(f"octavia-lb-vrrp-{row.id}", _vip_port(tree, groups)),
+            self._port(f"octavia-lb-mgmt-{row.id}", _management_port(management), fresh=row.fresh),
+            self._port(f"octavia-lb-vrrp-{row.id}", _vip_port(tree, groups), fresh=row.fresh),
             *(self._member_port(row, subnet, groups) for subnet in subnets),
         )
         members = dict(zip(subnets, others, strict=True))
         await self._update_port(beside, tree, groups)
         server, address = await asyncio.gather(
-            self._server(row, tree, management, [own, beside, *others]), self._address(own, management)
+            self._server(row, tree, management, [own, beside, *others]),
+            self._address(own, management, fresh=row.fresh),
         )
         await self._attach(server, [own, beside, *others])
         noted = {
@@ -199,7 +201,7 @@ class Amphorae:
     async def _server(
         self, row: Amphora, tree: Tree, management: Management, ports: Sequence[Port]
     ) -> dict[str, Any]:
-        found = await self._servers(row)
+        found = [] if row.fresh else await self._servers(row)
         if found:
             return found[0]
         image, flavor = await asyncio.gather(
@@ -310,11 +312,12 @@ class Amphorae:
         made = await self._cloud.request("network", "POST", "/v2.0/ports", json={"port": body})
         return dict(made.body["port"])
 
-    async def _port(self, name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-        query = {"name": name, "network_id": wanted["network_id"]}
-        found = (await self._cloud.get("network", "/v2.0/ports", query=query))["ports"]
-        if found:
-            return dict(found[0])
+    async def _port(self, name: str, wanted: Mapping[str, Any], *, fresh: bool) -> dict[str, Any]:
+        if not fresh:
+            query = {"name": name, "network_id": wanted["network_id"]}
+            found = (await self._cloud.get("network", "/v2.0/ports", query=query))["ports"]
+            if found:
+                return dict(found[0])
         body = {"port": {"name": name, **wanted}}
         made = await self._cloud.request("network", "POST", "/v2.0/ports", json=body)
         return dict(made.body["port"])
@@ -330,12 +333,14 @@ class Amphorae:
         body = {name: wanted[name] for name in ("allowed_address_pairs", "security_groups")}
         await self._cloud.request("network", "PUT", f"/v2.0/ports/{port['id']}", json={"port": body})
 
-    async def _address(self, port: Port, management: Management) -> str:
+    async def _address(self, port: Port, management: Management, *, fresh: bool) -> str:
         """Where the controller reaches the amphora."""
         if management.external_id is None:
             return str(port["fixed_ips"][0]["ip_address"])
         query = {"port_id": port["id"]}
-        found = (await self._cloud.get("network", "/v2.0/floatingips", query=query))["floatingips"]
+        found = []
+        if not fresh:
+            found = (await self._cloud.get("network", "/v2.0/floatingips", query=query))["floatingips"]
         if not found:
             body = {
                 "floating_network_id": management.external_id,

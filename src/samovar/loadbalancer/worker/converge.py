@@ -29,6 +29,7 @@ from ..operations import CONVERGE, Operation
 from ..tree import Tree
 from .agent import Agent, AgentRefused, AgentUnreachable
 from .amphorae import Amphorae, Standing
+from .briefly import Briefly
 from .groups import Groups, wanted_rules
 from .materials import Materials, fetch
 from .rows import GOING, Amphora, amphorae_of, drop, expected, note
@@ -63,6 +64,7 @@ class Converger:
         self.amphorae, self.groups = amphorae, Groups(cloud)
         self._brought: dict[str, _Brought] = {}
         self._lacking: dict[str, Mapping[str, str]] = {}
+        self._subnet: Briefly[Mapping[str, Any]] = Briefly()
 
     def forget(self, lb_id: str) -> None:
         """Look at everything again next time."""
@@ -136,7 +138,7 @@ class Converger:
                 )
             )
         settled = tuple(
-            dataclasses.replace(one, row=msgspec.structs.replace(one.row, status="ALLOCATED"))
+            dataclasses.replace(one, row=msgspec.structs.replace(one.row, status="ALLOCATED", fresh=False))
             for one in standing
         )
         self._brought[tree.id] = _Brought(_shape(tree), settled)
@@ -195,8 +197,12 @@ class Converger:
             for fixed in port["fixed_ips"]
         }
         for subnet_id in sorted(wanted - known.keys()):
-            known[subnet_id] = (await self._cloud.get("network", f"/v2.0/subnets/{subnet_id}"))["subnet"]
+            known[subnet_id] = await self._subnet.get(subnet_id, lambda one=subnet_id: self._shown(one))  # type: ignore[misc]
         return known
+
+    async def _shown(self, subnet_id: str) -> Mapping[str, Any]:
+        subnet: Mapping[str, Any] = (await self._cloud.get("network", f"/v2.0/subnets/{subnet_id}"))["subnet"]
+        return subnet
 
     async def _bring(
         self,

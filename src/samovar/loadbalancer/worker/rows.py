@@ -22,7 +22,7 @@ GOING = "PENDING_DELETE"
 
 class Amphora(msgspec.Struct, frozen=True):
     """One amphora as it is written down. `going`: it is to be replaced or removed. `vrrp_interface` is known
-    once it was brought into service."""
+    once it was brought into service. `fresh`: written down just now, so that the cloud has nothing of it."""
 
     id: str
     load_balancer_id: str | None
@@ -35,6 +35,7 @@ class Amphora(msgspec.Struct, frozen=True):
     cert_expiration: datetime.datetime | None
     vrrp_interface: str | None
     created_at: datetime.datetime
+    fresh: bool = False
 
     @property
     def going(self) -> bool:
@@ -45,7 +46,7 @@ class Amphora(msgspec.Struct, frozen=True):
         return f"amphora-{self.id}"
 
 
-FIELDS = Amphora.__struct_fields__
+FIELDS = [name for name in Amphora.__struct_fields__ if name != "fresh"]
 
 
 def amphorae_of(connection: Connection, lb_id: str) -> list[Amphora]:
@@ -71,20 +72,20 @@ def expected(connection: Connection, operation: Operation, roles: tuple[str, ...
     for one in present:
         if (not one.going and staying.get(one.role) is not one) or one.role not in roles:
             note(connection, one.id, status=GOING)
-    for role in roles:
-        if role not in staying:
-            connection.execute(
-                insert(amphorae).values(
-                    id=new_id(),
-                    load_balancer_id=operation.load_balancer_id,
-                    status="PENDING_CREATE",
-                    role=role,
-                    cert_busy=False,
-                    created_at=utcnow(),
-                )
+    made = {role: new_id() for role in roles if role not in staying}
+    for role, identity in made.items():
+        connection.execute(
+            insert(amphorae).values(
+                id=identity,
+                load_balancer_id=operation.load_balancer_id,
+                status="PENDING_CREATE",
+                role=role,
+                cert_busy=False,
+                created_at=utcnow(),
             )
+        )
     found = {one.role: one for one in amphorae_of(connection, operation.load_balancer_id) if not one.going}
-    return [found[role] for role in roles]
+    return [msgspec.structs.replace(found[role], fresh=role in made) for role in roles]
 
 
 def restore(connection: Connection, operation: Operation, alive: Collection[str]) -> bool:

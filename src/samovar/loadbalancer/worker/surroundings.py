@@ -19,6 +19,8 @@ from typing import Any
 from samovar.clients import Cloud, CloudError
 from samovar.config import AmphoraSettings
 
+from .briefly import Briefly
+
 __all__ = ["Lacking", "Management", "Surroundings"]
 
 NETWORK, SUBNET, ROUTER = "lb-mgmt-net", "lb-mgmt-subnet", "lb-mgmt-router"
@@ -52,13 +54,18 @@ class Surroundings:
         self._lock = asyncio.Lock()
         self._management: Management | None = None
         self._flavor: str | None = None
+        self._image: Briefly[str] = Briefly()
 
     def forget(self) -> None:
         """Look again next time: something that was there is not any more."""
         self._management = self._flavor = None
+        self._image.forget()
 
     async def image(self, tag: str = "") -> str:
         """The id of the newest image of amphorae."""
+        return await self._image.get(tag, lambda: self._newest_image(tag))
+
+    async def _newest_image(self, tag: str) -> str:
         tag = tag or self.settings.amp_image_tag
         owner = self.settings.amp_image_owner_id
         if tag:

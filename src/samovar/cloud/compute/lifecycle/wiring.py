@@ -59,8 +59,9 @@ class Wiring:
         if missing:
             recorded = {interface.port_id for interface in known}
             loose = [p for p in await self._ports.of_servers([server.id]) if p["id"] not in recorded]
+            names = await self._names([want for _, want in missing])
             for position, want in missing:
-                await self._attach(server, position, want, loose)
+                await self._attach(server, position, want, loose, names)
             known = await self._database.read(lambda c: interfaces_of(c, server.id))
         return known
 
@@ -69,10 +70,20 @@ class Wiring:
         query = select(func.max(interfaces.c.position)).where(interfaces.c.server_id == server.id)
         last = await self._database.read(lambda c: c.execute(query).scalar())
         position = max(-1 if last is None else last, len(server.networks) - 1) + 1
-        return await self._attach(server, position, want, [])
+        return await self._attach(server, position, want, [], await self._names([want]))
+
+    async def _names(self, wanted: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+        """The names of the networks that these are in."""
+        ids = list(dict.fromkeys(want["network_id"] for want in wanted))
+        return {identity: network["name"] for identity, network in (await self._ports.networks(ids)).items()}
 
     async def _attach(
-        self, server: Server, position: int, want: Mapping[str, Any], loose: list[dict[str, Any]]
+        self,
+        server: Server,
+        position: int,
+        want: Mapping[str, Any],
+        loose: list[dict[str, Any]],
+        names: Mapping[str, str],
     ) -> Interface:
         if want["port_id"]:
             port = next((p for p in loose if p["id"] == want["port_id"]), None)
@@ -91,13 +102,12 @@ class Wiring:
                 )
         if port in loose:
             loose.remove(port)
-        network = await self._ports.network(port["network_id"])
         interface = Interface(
             port_id=port["id"],
             server_id=server.id,
             position=position,
             network_id=port["network_id"],
-            network_name=network["name"] or port["network_id"],
+            network_name=names.get(port["network_id"]) or port["network_id"],
             mac=port["mac_address"],
             addresses=[
                 {"ip_address": each["ip_address"], "subnet_id": each["subnet_id"]}

@@ -12,6 +12,6 @@ from samovar.database import Database
 async def gather(database: Database, ports: Ports, server: Server) -> Facts:
     found = await database.read(lambda c: interfaces_of(c, server.id))
     networks = list(dict.fromkeys(interface.network_id for interface in found))
-    subnets = {network: await ports.subnets(network) for network in networks}
-    mtus = {network: int((await ports.network(network)).get("mtu") or 1500) for network in networks}
+    subnets, shown = await ports.subnets(networks), await ports.networks(networks)
+    mtus = {network: int(shown.get(network, {}).get("mtu") or 1500) for network in networks}
     return Facts(server, found, subnets, mtus)
