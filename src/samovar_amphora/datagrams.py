@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Listeners of UDP and SCTP: the kernel passes datagrams on, the agent checks members and gives shares.
+"""Listeners of UDP and SCTP: the kernel passes datagrams on, the agent checks members and gives turns.
 
 PUT 1/datagrams ─▶ listeners ─┬─ rules ─ nft: one table, exchanged whole
                               ├─ a thread for each member that a monitor checks ─▶ up, down
-                              └─ least connections: shares by the flows that are there, twice a second
+                              └─ least connections: turns by the flows that are there, twice a second
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .checks import check
 from .files import read, write
 from .log import log
 from .network import PASSING_MARK
-from .rules import OF_LISTENER, REFUSED, TABLE, CannotCarry, mark, probe, render
+from .rules import OF_LISTENER, REFUSED, TABLE, CannotCarry, eligible, level, mark, probe, render, turns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +29,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Datagrams"]
 
-SHARES_SECONDS = 0.5
+TURNS_SECONDS = 0.5
+TURNS = 64
+"""For how many new flows it is said whose turn it is; then they begin again."""
 SAVE_SECONDS = 10.0
 NUMBERS = 0x3FFF
 FORWARDING = ("ipv4/ip_forward", "ipv6/conf/all/forwarding")
 COUNTED = {"bytes_in": "in", "bytes_out": "out", "total_connections": "new"}
+
+
+class Turns:
+    """Whose turn it is in a pool of least connections. `even`: all had as many flows as they should."""
+
+    def __init__(self, even: bool, weights: tuple[tuple[str, int], ...], names: tuple[str, ...]) -> None:
+        self.even, self.weights, self.names = even, weights, names
 
 
 class _Seen:
@@ -69,7 +78,7 @@ class Datagrams:
         self._numbers: dict[str, int] = {}
         self._counted: dict[str, list[int]] = {}
         self._seen: dict[tuple[str, str], _Seen] = {}
-        self._shares: dict[tuple[str, str], int] = {}
+        self._turns: dict[str, Turns] = {}
         self._watched: dict[tuple[str, str], threading.Event] = {}
         self._lock = threading.RLock()
         self._digest, self._saved, self._balancing = "", 0.0, False
@@ -172,7 +181,7 @@ class Datagrams:
     # -- rules
 
     def _apply(self) -> None:
-        fresh = render(self._listeners, self._number, self._member_number, self._up, self._share)
+        fresh = render(self._listeners, self._number, self._member_number, self._up, self._order)
         kept = _names(fresh)
         script = [f"add table {TABLE}", f"flush table {TABLE}"]
         for kind, name in _names(self._listed("-t", "table", *TABLE.split())):
@@ -213,9 +222,9 @@ class Datagrams:
         seen = self._seen.get((listener["id"], member["id"]))
         return not (listener.get("pool") or {}).get("monitor") or seen is None or seen.up is not False
 
-    def _share(self, listener: Mapping[str, Any], member: Mapping[str, Any]) -> int:
-        known = self._shares.get((listener["id"], member["id"]))
-        return known if known is not None and _by_connections(listener) else int(member["weight"])
+    def _order(self, listener: Mapping[str, Any]) -> tuple[str, ...]:
+        known = self._turns.get(listener["id"])
+        return known.names if known is not None and _by_connections(listener) else ()
 
     def _number(self, identity: str) -> int:
         if identity not in self._numbers:
@@ -306,29 +315,39 @@ class Datagrams:
     # -- least connections
 
     def _balance(self) -> None:
-        """Give what is new to those that have the fewest flows for their weight."""
+        """Give what is new to those that have the fewest flows for their weight. Where all have as many as
+        they should, it goes round, and nothing is changed that would begin it anew."""
         while True:
-            time.sleep(SHARES_SECONDS)
+            time.sleep(TURNS_SECONDS)
             with self._lock:
                 chosen = [one for one in self._listeners if _by_connections(one)]
                 if not chosen:
                     self._balancing = False
                     return
                 flowing = flows.count(PASSING_MARK, PASSING_MARK)
-                fresh: dict[tuple[str, str], int] = {}
-                for listener in chosen:
-                    mine = self._number(listener["id"])
-                    members = [one for one in listener["pool"]["members"] if int(one["weight"]) > 0]
-                    marks = [mark(mine, self._member_number(listener["id"], one["id"])) for one in members]
-                    many = [flowing.get(one, 0) for one in marks]
-                    found = shares(many, [int(one["weight"]) for one in members])
-                    fresh |= {(listener["id"], one["id"]): n for one, n in zip(members, found, strict=True)}
-                if fresh != self._shares:
-                    self._shares = fresh
+                before = self._turns
+                self._turns = {one["id"]: self._turns_of(one, flowing) for one in chosen}
+                if any(before.get(name) is not one for name, one in self._turns.items()):
                     try:
                         self._apply()
                     except CannotCarry as error:
                         log.warning("%s", error)
+
+    def _turns_of(self, listener: Mapping[str, Any], flowing: Mapping[int, int]) -> Turns:
+        pool, mine = listener["pool"], self._number(listener["id"])
+        members = [
+            one for version in (4, 6) for one in eligible(pool, version, lambda one: self._up(listener, one))
+        ]
+        weights = tuple((one["id"], max(int(one["weight"]), 1)) for one in members)
+        many = [flowing.get(mark(mine, self._member_number(listener["id"], name)), 0) for name, _ in weights]
+        even, known = level(many, [weight for _, weight in weights]), self._turns.get(listener["id"])
+        if known is not None and even and known.even and known.weights == weights:
+            return known
+        found = turns(many, [weight for _, weight in weights], TURNS if members else 0)
+        names = tuple(weights[at][0] for at in found)
+        if known is not None and (known.even, known.weights, known.names) == (even, weights, names):
+            return known
+        return Turns(even, weights, names)
 
     # -- counters
 
@@ -357,30 +376,6 @@ class Datagrams:
     def _save(self) -> None:
         self._saved = time.monotonic()
         write(self._state, json.dumps({"numbers": self._numbers, "counted": self._counted}))
-
-
-def shares(flowing: list[int], weights: list[int]) -> list[int]:
-    """How many of the next hundred flows each member shall get, so that all come to have the same number of
-    them for their weight."""
-    coming = max(sum(flowing) // 10, len(flowing), 1)
-    level = _level(flowing, weights, coming)
-    lacking = [max(level * weight - many, 0.0) for many, weight in zip(flowing, weights, strict=True)]
-    whole = sum(lacking) or 1.0
-    return [round(one / whole * 100) for one in lacking]
-
-
-def _level(flowing: list[int], weights: list[int], coming: int) -> float:
-    """How high `coming` flows fill up members whose flows stand at these heights over their weights."""
-    order = sorted(zip(flowing, weights, strict=True), key=lambda one: one[0] / one[1])
-    flows_below = weight_below = 0
-    level = 0.0
-    for number, (many, weight) in enumerate(order):
-        flows_below, weight_below = flows_below + many, weight_below + weight
-        level = (flows_below + coming) / weight_below
-        following = order[number + 1 :]
-        if not following or level <= following[0][0] / following[0][1]:
-            break
-    return level
 
 
 def _by_connections(listener: Mapping[str, Any]) -> bool:

@@ -11,6 +11,8 @@ numbers that stay an object's own, so that what is remembered survives every new
 from __future__ import annotations
 
 import ipaddress
+import itertools
+import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -23,12 +25,24 @@ if TYPE_CHECKING:
     Listener = Mapping[str, Any]
     Member = Mapping[str, Any]
 
-__all__ = ["OF_LISTENER", "REFUSED", "TABLE", "CannotCarry", "eligible", "mark", "probe", "render"]
+__all__ = [
+    "OF_LISTENER",
+    "REFUSED",
+    "TABLE",
+    "CannotCarry",
+    "eligible",
+    "level",
+    "mark",
+    "probe",
+    "render",
+    "turns",
+]
 
 TABLE = "inet samovar_lb"
 OF_LISTENER = PASSING_MARK | 0x3FFF0000
 IDLE_SECONDS = 300
 MOST_REMEMBERED = 65_535
+MOST_TURNS = 256
 # Members' refusals of clients' datagrams: kernels send few of them, and checks must not go without.
 REFUSED = "refused"
 REFUSALS = tuple(
@@ -52,7 +66,7 @@ def probe(protocol: str) -> str:
     pool = {"algorithm": "ROUND_ROBIN", "persistence": {"timeout": 1}, "members": [member]}
     listener = {"id": "l", "protocol": protocol, "port": 1, "vips": ["192.0.2.1"], "pool": pool}
     listener["connection_limit"] = 1
-    return render([listener], lambda _: 1, lambda *_: 1, lambda *_: True, lambda *_: 1)
+    return render([listener], lambda _: 1, lambda *_: 1, lambda *_: True, lambda _: ())
 
 
 def eligible(pool: Mapping[str, Any], version: int, up: Callable[[Member], bool]) -> list[Member]:
@@ -73,9 +87,10 @@ def render(
     number: Callable[[str], int],
     member_number: Callable[[str, str], int],
     up: Callable[[Listener, Member], bool],
-    share: Callable[[Listener, Member], int],
+    order: Callable[[Listener], Sequence[str]],
 ) -> str:
-    """The whole table. `share`: how much of what is new a member gets, beside the others."""
+    """The whole table. `order`: the members of a listener in the order in which new flows are theirs; empty
+    where their weights say it."""
     objects: list[str] = []
     chains: list[str] = []
     before: list[str] = []
@@ -95,7 +110,7 @@ def render(
             before.append(f"{arriving} goto choose_{mine}_{version}")
             if listener["protocol"] == "UDP":
                 idle.append(f'{arriving} ct timeout set "idle_{version}"')
-            found, chain = _choosing(listener, version, mine, member_number, up, share)
+            found, chain = _choosing(listener, version, mine, member_number, up, order)
             objects += found
             chains.append(chain)
     objects.append(f"set {REFUSED} {{ type mark; flags dynamic,timeout; timeout 3s; size 65535; }}")
@@ -126,7 +141,7 @@ def _choosing(
     mine: int,
     member_number: Callable[[str, str], int],
     up: Callable[[Listener, Member], bool],
-    share: Callable[[Listener, Member], int],
+    order: Callable[[Listener], Sequence[str]],
 ) -> tuple[list[str], str]:
     """A listener's memory, and the chain that gives the first datagram of a flow to a member."""
     word, name = _word(version), f"choose_{mine}_{version}"
@@ -157,16 +172,13 @@ def _choosing(
         )
         lines.append(f"meta mark set {key} map @{memory}")
         lines.append(f"meta mark != {{ {alive} }} meta mark set 0")
-    weights = [max(share(listener, one), 0) for one in members]
-    if not any(weights):
-        weights = [1] * len(members)
+    said = [member for member in order(listener) if member in marks]
+    sequence = said or [members[at]["id"] for at in _by_weight([int(one["weight"]) for one in members])]
     slots, at = [], 0
-    for one, weight in zip(members, weights, strict=True):
-        if weight:
-            slots.append(
-                f"{at}-{at + weight - 1} : {marks[one['id']]}" if weight > 1 else f"{at} : {marks[one['id']]}"
-            )
-            at += weight
+    for member, same in itertools.groupby(sequence):
+        last = at + len(list(same)) - 1
+        slots.append(f"{at}-{last} : {marks[member]}" if last > at else f"{at} : {marks[member]}")
+        at = last + 1
     by_source = pool is not None and pool["algorithm"] == "SOURCE_IP"
     how = f"jhash {word} saddr mod {at} seed 0x5a" if by_source else f"numgen inc mod {at}"
     lines.append(f"meta mark 0 meta mark set {how} map {{ {', '.join(slots)} }}")
@@ -185,6 +197,36 @@ def _choosing(
         f"meta l4proto {protocol} dnat {word} to meta mark map {{ {targets} }}",
     ]
     return objects, _chain(name, "", lines)
+
+
+def turns(flowing: Sequence[int], weights: Sequence[int], count: int) -> list[int]:
+    """Whose turn it is, `count` times: each new flow goes to the one that has the fewest for its weight."""
+    heights = [many / weight for many, weight in zip(flowing, weights, strict=True)]
+    found = []
+    for _ in range(count):
+        at = heights.index(min(heights))
+        found.append(at)
+        heights[at] += 1 / weights[at]
+    return found
+
+
+def level(flowing: Sequence[int], weights: Sequence[int]) -> bool:
+    """Whether each has as many flows for its weight as the others, to one flow."""
+    heights = [(many, weight) for many, weight in zip(flowing, weights, strict=True)]
+    lowest = min(((many + 1) / weight for many, weight in heights), default=0.0)
+    return all(many / weight <= lowest + 1e-9 for many, weight in heights)
+
+
+def _by_weight(weights: Sequence[int]) -> list[int]:
+    """One round in which each member has as many turns as its weight says, well mixed."""
+    if not any(weights):
+        weights = [1] * len(weights)
+    alive = [at for at, weight in enumerate(weights) if weight]
+    common = math.gcd(*(weights[at] for at in alive))
+    fewer = [weights[at] // common for at in alive]
+    while sum(fewer) > MOST_TURNS:
+        fewer = [max(weight // 2, 1) for weight in fewer]
+    return [alive[at] for at in turns([0] * len(fewer), fewer, sum(fewer))]
 
 
 def _counting(mine: int, limit: int) -> str:

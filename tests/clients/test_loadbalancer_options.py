@@ -124,7 +124,7 @@ def test_load_balancers(options):
         "create --name lb --description d --vip-address 10.7.0.77 --vip-subnet-id leaves --vip-network-id tea"
         " --additional-vip subnet-id=more,ip-address=10.8.0.88 --provider amphora --enable --tag a --tag b"
         " --vip-sg-id vips --project {project}",
-        {"name": "lb", "description": "d", "vip_address": "10.7.0.77", "provisioning_status": "ACTIVE"},
+        {"name": "lb", "description": "d", "vip_address": "10.7.0.77"},
     )
     assert "10.8.0.88" in str(shown["additional_vips"]) and o.kept["group"] in str(shown["vip_sg_ids"])
     o.has("create --name own --vip-port-id {port} --disable --no-tag", {"admin_state_up": False, "tags": []})
@@ -143,8 +143,9 @@ def test_load_balancers(options):
         o.names_in(f"list {chosen}", ["lb"])
     for chosen in ("--disable", "--vip-port-id {port}"):
         o.names_in(f"list {chosen}", ["own"])
-    for chosen in ("--operating-status ERROR", "--vip-qos-policy-id {port}", "--availability-zone none"):
+    for chosen in ("--operating-status ERROR", "--availability-zone none"):
         o.names_in(f"list {chosen}", [])
+    assert "qos" in o.run("list --vip-qos-policy-id {port}", status=1).stderr.lower()
     o.run("set --name lb --description e --disable --tag c lb")
     o.run("set --enable --no-tag --tag d --vip-sg-id vips lb")
     o.has("show lb", {"description": "e", "tags": ["d"], "admin_state_up": True})

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samovar_amphora.checks import checksum
-from samovar_amphora.datagrams import shares
-from samovar_amphora.rules import eligible, probe, render
+from samovar_amphora.rules import eligible, level, probe, render, turns
 
 from .conftest import SOURCE
 
@@ -64,7 +63,7 @@ def test_this_kernel_takes_the_rules(protocol: str) -> None:
     other = {**listener(protocol=protocol, pool=None), "id": "k"}
     numbers = {"l": 1, "k": 2, "a": 1, "b": 2, "c": 3}
     whole = render(
-        [one, other], numbers.__getitem__, lambda _, name: numbers[name], lambda *_: True, lambda *_: 2
+        [one, other], numbers.__getitem__, lambda _, name: numbers[name], lambda *_: True, lambda _: ()
     )
     for text in (probe(protocol), whole, "add table inet samovar_lb\nflush table inet samovar_lb\n" + whole):
         ran = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
@@ -79,19 +78,29 @@ def test_spare_members_wait_until_no_other_is_left() -> None:
     assert eligible(pool, 4, lambda _: False) == []
 
 
-@given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(1, 256)), min_size=1, max_size=12))
-def test_who_has_fewest_for_its_weight_is_never_left_out(members: list[tuple[int, int]]) -> None:
-    found = shares([many for many, _ in members], [weight for _, weight in members])
-    assert 90 <= sum(found) <= 110 and min(found) >= 0
-    fewest = min(range(len(members)), key=lambda at: members[at][0] / members[at][1])
-    weights = sum(weight for _, weight in members)
-    assert found[fewest] >= round(100 * members[fewest][1] / weights) - 1
+@given(st.lists(st.tuples(st.integers(0, 200), st.integers(1, 256)), min_size=1, max_size=12))
+def test_each_new_flow_goes_to_who_has_fewest_for_its_weight(members: list[tuple[int, int]]) -> None:
+    many, weights = [one for one, _ in members], [one for _, one in members]
+    for at in turns(many, weights, 64):
+        assert (
+            many[at] / weights[at]
+            <= min(each / weight for each, weight in zip(many, weights, strict=True)) + 1e-6
+        )
+        many[at] += 1
 
 
-def test_least_connections_by_hand() -> None:
-    assert shares([40, 0], [1, 1]) == [0, 100]
-    assert shares([10, 10], [1, 1]) == [50, 50]
-    assert shares([30, 10], [3, 1]) == [75, 25]
+def test_turns_by_hand() -> None:
+    assert turns([3, 0], [1, 1], 7) == [1, 1, 1, 0, 1, 0, 1]
+    assert turns([0, 0], [3, 1], 8) == [0, 1, 0, 0, 0, 1, 0, 0]
+    assert level([4, 5], [1, 1]) and level([0, 0, 1], [1, 1, 1]) and not level([3, 5], [1, 1])
+
+
+def test_weights_take_turns_well_mixed() -> None:
+    pool = {"algorithm": "ROUND_ROBIN", "members": [member("a", weight=200), member("b", weight=100)]}
+    numbers = {"l": 1, "a": 1, "b": 2}
+    one = listener(pool=pool, vips=["10.0.0.9"])
+    text = render([one], numbers.__getitem__, lambda _, name: numbers[name], lambda *_: True, lambda _: ())
+    assert "numgen inc mod 3 map" in text
 
 
 def test_the_checksum_is_the_one_of_the_rfc() -> None:
