@@ -396,8 +396,8 @@ class Stacks:
             changes["tags"] = options.tags
         if options.disable_rollback is not None:
             changes["disable_rollback"] = options.disable_rollback
-        if options.timeout_mins is not None:
-            changes["timeout_mins"] = options.timeout_mins or None
+        if options.timeout_mins:
+            changes["timeout_mins"] = options.timeout_mins
         if deferred is not None:
             changes["credentials_id"] = deferred.id
         request = self.request(

@@ -309,7 +309,7 @@ class Converge:
 
     def _replace(self, row: Resource, wanted: Wanted, change: Change) -> Work:
         """Make another object before the old one goes; what depends on it moves over in between."""
-        if change.properties and row.status != FAILED:
+        if change.properties and row.status != FAILED and row.type == wanted.kind.name:
             old = resource_event(row, action="UPDATE", status=IN_PROGRESS, reason=STATE_CHANGED)
             self.run.scribe.event(old)
             told = f"The Resource {row.name} requires replacement."
@@ -355,10 +355,12 @@ class Converge:
 
     def _refused_by_plan(self, row: Resource, change: Change) -> Work:
         text = "; ".join(change.refusals)
+        kind = "NotSupported"
         if "restricted" in text:
+            kind = "ResourceActionRestricted"
             action = "replace" if change.action is Action.REPLACE else "update"
             text = f"{action} is restricted for resource."
-        failure = StepFailed("NotSupported", f"resources.{row.name}", text)
+        failure = StepFailed(kind, f"resources.{row.name}", text)
         return self.steps.refuse(row, "UPDATE", failure, told=text, keep_state=True)
 
     async def _observe(self, row: Resource, wanted: Wanted) -> dict[str, Observed]:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, insert, select
 
 from samovar.database import new_id, utcnow
+from samovar.orchestration.templates import load
 
 from .tables import definition_files, definitions, files, revisions, snapshots
 from .vault import Vault
@@ -55,6 +56,11 @@ class Definition:
     def parameters(self) -> dict[str, Any]:
         found: dict[str, Any] = self.environment.get("parameters") or {}
         return found
+
+    def emptied(self) -> Definition:
+        """The same version of the template language, without anything in it."""
+        version = load(self.template).version
+        return Definition({version.key: version.date})
 
 
 EMPTY: Mapping[str, Any] = {"heat_template_version": "2021-04-16", "resources": {}}

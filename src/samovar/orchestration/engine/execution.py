@@ -529,7 +529,7 @@ class Execution:
             return self.operation.definition_id
         from .definitions import store_definition
 
-        empty = Definition(dict(EMPTY))
+        empty = self._definition.emptied() if self._definition else Definition(dict(EMPTY))
         store_definition(connection, self.parts.vault, stack.id, empty)
         return empty.id
 

@@ -206,12 +206,14 @@ class Steps:
             row.physical_id = wanted.external_id
             await self.begin(row, "ADOPT")
             self.end(row, "ADOPT")
-            await self.begin(row, "CHECK")
             declared = wanted.kind.declared
+            if "check" not in declared.handlers:
+                self.end(row, "CHECK", f"CHECK not supported for {row.type}")
+                return
+            await self.begin(row, "CHECK")
             context = self.run.context(row, declared, wanted.values)
             behaviour = self.run.behaviour(declared)
-            if "check" in declared.handlers:
-                await self.run.persist(row, lambda: behaviour.check(context), declared.service)
+            await self.run.persist(row, lambda: behaviour.check(context), declared.service)
             self.end(row, "CHECK")
 
         return self.guarded(row, "ADOPT", adopting)

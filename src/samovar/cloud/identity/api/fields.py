@@ -10,6 +10,14 @@ from typing import Any
 from samovar.web import BadRequest, NotSupported
 
 Kind = Callable[[str, Any], Any]
+# What a user may be told to ignore, and what never happens here: nobody is locked out, no password expires.
+HARMLESS = frozenset(
+    {
+        "ignore_change_password_upon_first_use",
+        "ignore_lockout_failure_attempts",
+        "ignore_password_expiry",
+    }
+)
 READ_ONLY = frozenset({"id", "links", "options", "is_domain", "password_expires_at", "type_"})
 
 
@@ -65,8 +73,14 @@ def read_fields(
     for field in required:
         if given.get(field) is None:
             raise BadRequest(f"{field} is a required property.")
-    if given.get("options"):
-        raise NotSupported(f"The options {', '.join(given['options'])} are not supported here.")
+    options = given.get("options") or {}
+    if not isinstance(options, dict):
+        raise BadRequest("options must be an object.")
+    refused = sorted(set(options) - HARMLESS)
+    if refused:
+        raise NotSupported(f"The options {', '.join(refused)} are not supported here.")
     known = {field: kinds[field](field, value) for field, value in given.items() if field in kinds}
     extra = {field: value for field, value in given.items() if field not in kinds and field not in READ_ONLY}
+    if options:
+        extra["options"] = {name: flag(name, value) for name, value in options.items() if value is not None}
     return known, extra

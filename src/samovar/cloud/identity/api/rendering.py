@@ -33,7 +33,7 @@ def project_body(call: Call, row: RowMapping) -> Body:
 
 
 def user_body(call: Call, row: RowMapping) -> Body:
-    body = {**_plain(row), "options": {}}
+    body = {"options": {}, **_plain(row)}
     del body["password_hash"], body["password_created_at"]
     if body["default_project_id"] is None:
         del body["default_project_id"]

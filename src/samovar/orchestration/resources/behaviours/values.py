@@ -9,7 +9,7 @@ import os
 import string
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from samovar.orchestration.resources.behaviour import (
     Behaviour,
@@ -156,8 +156,14 @@ class TestResource(Behaviour):
     __test__ = False
 
     async def create(self, context: ResourceContext) -> str | None:
+        if context.properties.get("fail") and not self._is_slow(context):
+            self._fail(context)
         await self._begin(context)
         return context.physical_name
+
+    @staticmethod
+    def _fail(context: ResourceContext) -> NoReturn:
+        raise ResourceFailed(f"Test Resource failed {context.name}", kind="ValueError")
 
     async def update(self, context: ResourceContext, changes: Changes) -> None:
         await self._begin(context)
@@ -182,7 +188,7 @@ class TestResource(Behaviour):
             if left > 0:
                 return Waiting(f"its {float(seconds):g} seconds to pass", min(left, 1.0))
         if action in ("CREATE", "UPDATE") and values.get("fail"):
-            raise ResourceFailed(f"Test Resource failed {context.name}", kind="ValueError")
+            self._fail(context)
         return None
 
     async def attributes(self, context: ResourceContext, names: frozenset[str]) -> Mapping[str, Any]:
