@@ -208,7 +208,7 @@ async def test_an_application_credential_is_bound_to_its_project_and_roles(cloud
         "application_credential": {"name": "robot", "user": {"id": user_id}, "secret": made["secret"]},
     }
     answer = await cloud.ask("POST", "/v3/auth/tokens", {"auth": {"identity": identity}}, status=201)
-    assert {role["name"] for role in answer["token"]["roles"]} == {"load-balancer_observer", "reader"}
+    assert {role["name"] for role in answer["token"]["roles"]} == {"reader"}
     robot = answer.headers["x-subject-token"]
     await cloud.ask("POST", path, {"application_credential": {"name": "r3"}}, token=robot, status=403)
     await grant(cloud, user_id, "member", "DELETE")
@@ -231,6 +231,14 @@ async def test_lists_filter_and_page(cloud):
         found = await cloud.admin("GET", f"/v3/projects?{query}", status=200)
         assert len([p for p in found["projects"] if p["name"].startswith("p")]) == wanted, query
     assert (await cloud.admin("GET", "/v3/users?enabled=false"))["users"] == []
+
+
+async def test_a_user_may_be_spared_what_never_happens_here(cloud):
+    options = {"ignore_lockout_failure_attempts": True, "ignore_password_expiry": True}
+    body = {"user": {"name": "agent", "domain_id": "default", "options": options}}
+    made = (await cloud.admin("POST", "/v3/users", body, status=201))["user"]
+    assert made["options"] == options
+    assert (await cloud.admin("GET", f"/v3/users/{made['id']}"))["user"]["options"] == options
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from stand import Stand
 
 from samovar.orchestration.engine.definitions import Definition, load_definition
-from samovar.orchestration.engine.scaling import adjusted, scale_group
+from samovar.orchestration.engine.scaling import adjusted, scale_group, scaling_metadata
 from samovar.orchestration.engine.signals import SignalledStack
 from samovar.orchestration.engine.store import get_stack, list_resources
 from samovar.orchestration.resources.behaviour import Adjustment, ResourceFailed
@@ -109,19 +109,31 @@ async def test_policies_scale_and_names_are_never_used_again(stand: Stand) -> No
 
 
 async def test_a_group_in_its_cooldown_is_left_alone(stand: Stand) -> None:
-    identity = await stand.create(group(cooldown=600))
+    identity = await stand.create(group())
     await stand.settled(identity)
-    assert await scale(stand, identity, 1) == "g from 1 to 2"
+    patient = Adjustment("change", 1, cooldown=600)
+    assert await scale_group(await loaded(stand, identity), "g", patient) == "g from 1 to 2"
     assert await scale(stand, identity, 1) is None
     assert len(await members(stand, identity)) == 2
 
 
-async def test_of_two_signals_at_once_one_scales(stand: Stand) -> None:
+async def test_a_new_group_cools_down_first(stand: Stand) -> None:
     identity = await stand.create(group(cooldown=600))
+    await stand.settled(identity)
+    assert await scale(stand, identity, 1) is None
+    stack = await loaded(stand, identity)
+    shown = scaling_metadata(stack, stack.current["g"])
+    assert list(shown["cooldown_end"].values()) == ["ExactCapacity : 1"]
+
+
+async def test_of_two_signals_at_once_one_scales(stand: Stand) -> None:
+    identity = await stand.create(group())
     await stand.settled(identity)
     stacks = [await loaded(stand, identity) for _ in range(4)]
     reference = str(stacks[0].current["g"].physical_id)
-    done = await asyncio.gather(*(scale_group(each, reference, Adjustment("change", 1)) for each in stacks))
+    done = await asyncio.gather(
+        *(scale_group(each, reference, Adjustment("change", 1, cooldown=600)) for each in stacks)
+    )
     assert sorted(filter(None, done)) == ["g from 1 to 2"]
     await stand.settled(reference)
     assert len(await members(stand, identity)) == 2

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from samovar.orchestration.engine.loaded import LoadedStack
 from samovar.orchestration.engine.rows import Resource, Stack
+from samovar.orchestration.engine.scaling import scaling_metadata
 from samovar.orchestration.engine.signals import (
     SignalledStack,
     mark_unhealthy,
@@ -152,7 +153,7 @@ class Resources:
         shown = await self.parts.database.read(
             lambda c: server_metadata(c, row.metadata, notes, row.physical_id, project)
         )
-        return {"metadata": shown}
+        return {"metadata": {**scaling_metadata(loaded, row), **shown}}
 
     # Acting on one
 

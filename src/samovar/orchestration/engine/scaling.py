@@ -23,7 +23,7 @@ from .definitions import Definition
 from .nested import load_child
 from .requests import OPERATIONS_TOPIC, SUPERSEDED_TOPIC, ActionNotAllowed, Request, StackGone, update_stack
 from .rows import COMPLETE, IN_PROGRESS, Resource
-from .scaling_groups import SCALING_GROUPS, Shape, members_of, resized, shape_of
+from .scaling_groups import INSTANCE_GROUP, SCALING_GROUPS, Shape, members_of, resized, shape_of
 from .tables import resources
 from .wanted import Wanted
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .loaded import LoadedStack
 
 log = logging.getLogger(__name__)
-COOLDOWN = "cooldown_until"  # in the row's data
+COOLDOWN, REASON = "cooldown_until", "cooldown_reason"  # in the row's data
 
 
 def adjusted(current: int, adjustment: Adjustment) -> int:
@@ -63,18 +63,21 @@ async def scale_group(loaded: LoadedStack, reference: str, adjustment: Adjustmen
         log.info("%s of stack %s is busy; it is not scaled", row.name, loaded.stack.name)
         return None
     now = utcnow()
-    if str(row.data.get(COOLDOWN) or "") > now.isoformat():
-        log.info("%s of stack %s cools down until %s", row.name, loaded.stack.name, row.data[COOLDOWN])
-        return None
     wanted = _as_applied(loaded, row)
     shape = shape_of(loaded, wanted)
+    until, _ = cooldown_of(shape, row)
+    if until is not None and until > now:
+        log.info("%s of stack %s cools down until %s", row.name, loaded.stack.name, until)
+        return None
     size = len(members_of(child))
     new = shape.clipped(adjusted(size, adjustment))
     if new == size:
         return None
     phase, notes = resized(shape, row.name, row.data, child, new)
     definition = child_definition(loaded, wanted, phase)
-    data = {**row.data, **notes, COOLDOWN: _cooled(now, shape, adjustment).isoformat()}
+    told = f"{adjustment.told or adjustment.kind} : {adjustment.amount:g}"
+    notes = {**notes, COOLDOWN: _cooled(now, shape, adjustment).isoformat(), REASON: told}
+    data = {**row.data, **notes}
     written = await loaded.parts.database.write(
         partial(_write, loaded=loaded, row=row, data=data, definition=definition)
     )
@@ -84,6 +87,30 @@ async def scale_group(loaded: LoadedStack, reference: str, adjustment: Adjustmen
     await loaded.parts.bus.announce(SUPERSEDED_TOPIC, child.stack.id)
     await loaded.parts.bus.ring(OPERATIONS_TOPIC, written)
     return f"{row.name} from {size} to {new}"
+
+
+def cooldown_of(shape: Shape, row: Resource) -> tuple[datetime.datetime | None, str]:
+    """Until when the group is not scaled again, and what began that: its last scaling, else its creation."""
+    noted = row.data.get(COOLDOWN)
+    if noted:
+        return datetime.datetime.fromisoformat(str(noted)), str(row.data.get(REASON) or "")
+    if row.updated_at is None:
+        return None, ""
+    size = shape.clipped(shape.minimum if shape.desired is None else shape.desired)
+    made = row.updated_at if row.action == "CREATE" else row.created_at
+    return made + datetime.timedelta(seconds=shape.cooldown), f"ExactCapacity : {size}"
+
+
+def scaling_metadata(loaded: LoadedStack, row: Resource) -> dict[str, Any]:
+    """What a group that scales shows in its metadata; empty for others."""
+    name = canonical_name(row.definition.get("implementation") or row.type)
+    if name not in SCALING_GROUPS - {INSTANCE_GROUP} or row.status != COMPLETE:
+        return {}
+    until, told = cooldown_of(shape_of(loaded, _as_applied(loaded, row)), row)
+    if until is None:
+        return {}
+    ended = until.astimezone(datetime.UTC).replace(tzinfo=None).isoformat()
+    return {"cooldown_end": {ended: told}, "scaling_in_progress": False}
 
 
 def _cooled(now: datetime.datetime, shape: Shape, adjustment: Adjustment) -> datetime.datetime:

@@ -99,6 +99,8 @@ async def take_signal(loaded: SignalledStack, row: Resource, details: Any) -> No
     else:
         log.error("a signal to %s of stack %s could not be written", row.name, loaded.stack.name)
         return
+    if reason is None:
+        return  # it changed nothing
     event = resource_event(row, action="SIGNAL", status=row.status, reason=f"Signal: {reason}")
     keep = loaded.parts.settings.engine.max_events_per_stack
 

@@ -191,6 +191,7 @@ class Adjustment:
     amount: float
     minimum_step: int = 0
     cooldown: float | None = None
+    told: str = ""  # the kind in the words of the template
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +295,9 @@ class Behaviour:
 
     async def restore(self, context: ResourceContext, notes: Mapping[str, str]) -> None: ...
 
-    async def signal(self, context: ResourceContext, details: Any) -> str:
-        """Take a signal; the reason shown in its event. Raises ResourceFailed for one that is refused."""
+    async def signal(self, context: ResourceContext, details: Any) -> str | None:
+        """Take a signal; the reason shown in its event, None when it changed nothing.
+
+        Raises ResourceFailed for one that is refused.
+        """
         raise ResourceFailed(f"Resources of type {context.type.name} take no signals.")

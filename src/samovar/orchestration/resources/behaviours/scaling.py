@@ -41,14 +41,24 @@ class ScalingPolicy(Behaviour):
         values = {"alarm_url": url, "AlarmUrl": url, "signal_url": address.endpoint}
         return {name: values.get(name) for name in names}
 
-    async def signal(self, context: ResourceContext, details: Any) -> str:
+    async def signal(self, context: ResourceContext, details: Any) -> str | None:
         group, kind, amount, step, cooldown = (context.properties.get(name) for name in self.names)
         assert kind is not None and amount is not None
-        adjustment = Adjustment(_KINDS[kind], float(amount), int(step or 0), cooldown)
-        done = await context.scale_group(str(group), adjustment)
-        state = details.get("state", details.get("current", "")) if isinstance(details, Mapping) else ""
-        told = f"alarm state changed to {str(state)[:40]}" if state else "signalled"
-        return f"{told}: {done}" if done else f"{told}; no scaling now"
+        adjustment = Adjustment(_KINDS[kind], float(amount), int(step or 0), cooldown, kind)
+        if await context.scale_group(str(group), adjustment) is None:
+            return None
+        return signal_told(details)
+
+
+def signal_told(details: Any) -> str:
+    """What the event of a signal says of it."""
+    if not details:
+        return "No signal details provided"
+    if not isinstance(details, Mapping) or not {"current", "previous", "state"} & set(details):
+        return "Unknown"
+    before, now = details.get("previous", "Unknown"), details.get("current", details.get("state", "Unknown"))
+    reason = str(details.get("reason", "Unknown"))[:500]
+    return f"alarm state changed from {str(before)[:40]} to {str(now)[:40]} ({reason})"
 
 
 class AwsScalingPolicy(ScalingPolicy):
