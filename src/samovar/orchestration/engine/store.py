@@ -31,12 +31,6 @@ _count_tree = (
     .select_from(resources.join(stacks, stacks.c.id == resources.c.stack_id))
     .where(stacks.c.root_id == bindparam("root"), stacks.c.deleted_at.is_(None))
 )
-_next_operation = (
-    select(operations.c.id)
-    .where(operations.c.stack_id == bindparam("stack"), operations.c.status.in_(OPEN))
-    .order_by(operations.c.turn)
-    .limit(1)
-)
 _older = operations.alias("older")
 _older_open = exists().where(
     _older.c.stack_id == operations.c.stack_id,
