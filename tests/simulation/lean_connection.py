@@ -197,6 +197,12 @@ class LeanConnection:
             found = [self._read(plan, row) for row in found]
         return Rows(plan, found, rowcount)
 
+    def exec_driver_sql(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
+        try:
+            self._cursor.executemany(sql, rows)
+        except sqlite3.IntegrityError as error:
+            raise IntegrityError(sql, None, error) from error
+
     def _read(self, plan: _Plan, row: tuple[Any, ...]) -> list[Any]:
         values = list(row)
         for place, reader in plan.readers:

@@ -4,6 +4,7 @@
 from . import mysql as _mysql  # noqa: F401  (how tables are made there)
 from .clock import now
 from .engine import Database, DatabaseFull, DatabaseUnavailable
+from .many import Many
 from .tables import Json, Timestamp, hex_id, metadata, new_id, utcnow
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "DatabaseFull",
     "DatabaseUnavailable",
     "Json",
+    "Many",
     "Timestamp",
     "hex_id",
     "metadata",

@@ -20,10 +20,18 @@ def needs_cloud(draft: Draft) -> bool:
     """What is not known before the stack is made counts as needing one."""
     scope = StackScope(draft.template, draft.parameters, files=draft.files)
     given = dict(_contents(draft.template))
-    return any(
-        _type_needs(draft, str(definition.resolved_type(scope)), given.get(name, (None, None))[1], name, 0)
-        for name, definition in scope.enabled.items()
-    )
+    alike = not draft.environment.registry.data.get("resources")  # a type is the same for every resource
+    harmless: set[str] = set()
+    for name, definition in scope.enabled.items():
+        kind = str(definition.resolved_type(scope))
+        if kind in harmless:
+            continue
+        if _type_needs(draft, kind, given.get(name, (None, None))[1], name, 0):
+            return True
+        declared = find_type(kind)
+        if alike and declared is not None and not declared.nested_stack:
+            harmless.add(kind)
+    return False
 
 
 def _contents(template: Template) -> Iterator[tuple[str, Content]]:

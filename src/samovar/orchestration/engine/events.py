@@ -11,14 +11,18 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from samovar.database import new_id, utcnow
+from samovar.database import Many, new_id, utcnow
 
 from .rows import Resource, Stack
 from .tables import events
 
 STATE_CHANGED = "state changed"
 MAX_REASON = 20_000
-_insert = insert(events)
+_WRITTEN = (
+    *("id", "stack_id", "resource_name", "physical_id", "resource_type", "action", "status", "status_reason"),
+    *("properties", "created_at"),
+)
+_insert = Many(insert(events), _WRITTEN)
 _first_too_many = (
     select(events.c.sequence)
     .where(events.c.stack_id == bindparam("stack"))
@@ -97,8 +101,7 @@ def resource_event(
 
 def insert_events(connection: Connection, found: Sequence[Mapping[str, Any]]) -> None:
     """Write events in their order."""
-    if found:
-        connection.execute(_insert, list(found))
+    _insert.run(connection, found)
 
 
 def prune_events(connection: Connection, stack_id: str, keep: int) -> None:

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from samovar.database import Database, DatabaseUnavailable
+from samovar.database import Database, DatabaseUnavailable, Many
 from samovar.database.leases import LeaseLost, guard
 
 from .achievements import Done
@@ -63,20 +63,20 @@ _STATE_COLUMNS = (
     "failure",
     "updated_at",
 )
-_update_whole = (
-    update(resources)
-    .where(resources.c.id == bindparam("row_id"))
-    .values({name: bindparam(f"new_{name}") for name in _COLUMNS})
-)
-_insert = insert(resources)
-_delete = delete(resources).where(resources.c.id == bindparam("row_id"))
+_KEY = resources.c.id == bindparam("row_id")
+
+
+def _update(names: Sequence[str]) -> Many:
+    given = {name: f"new_{name}" for name in names}
+    changes: dict[str, Any] = {name: bindparam(bound) for name, bound in given.items()}
+    return Many(update(resources).where(_KEY).values(changes), ["row_id", *given.values()])
+
+
+_insert = Many(insert(resources), [*_COLUMNS, "id", "stack_id", "name", "created_at"])
+_update_whole, _update_state = _update(_COLUMNS), _update(_STATE_COLUMNS)
+_delete = delete(resources).where(_KEY)
 _update_done = (
     update(operations).where(operations.c.id == bindparam("operation")).values(done=bindparam("new_done"))
-)
-_update_state = (
-    update(resources)
-    .where(resources.c.id == bindparam("row_id"))
-    .values({name: bindparam(f"new_{name}") for name in _STATE_COLUMNS})
 )
 _newest_operation = select(stacks.c.operation_id).where(stacks.c.id == bindparam("stack"))
 
@@ -228,12 +228,9 @@ class Scribe:
             guard(connection, operations, self.operation_id, self.epoch)
             if done is not None:
                 connection.execute(_update_done, {"operation": self.operation_id, "new_done": done})
-            if batch.inserts:
-                connection.execute(_insert, list(batch.inserts.values()))
-            if batch.whole:
-                connection.execute(_update_whole, list(batch.whole.values()))
-            if batch.state:
-                connection.execute(_update_state, list(batch.state.values()))
+            _insert.run(connection, list(batch.inserts.values()))
+            _update_whole.run(connection, list(batch.whole.values()))
+            _update_state.run(connection, list(batch.state.values()))
             if batch.deletes:
                 connection.execute(_delete, [{"row_id": identity} for identity in batch.deletes])
             insert_events(connection, batch.events)

@@ -8,7 +8,7 @@ import json
 import os
 import string
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from samovar.orchestration.resources.behaviour import (
@@ -45,34 +45,24 @@ def random_string(length: int, classes: list[Mapping[str, Any]], sequences: list
             f"The string has {length} characters, and its classes and sequences need at least {least}.",
             kind="StackValidationFailed",
         )
-    draw = _Draws(2 * length)
-    chosen = [
-        characters[draw.below(len(characters))] for characters, minimum in sources for _ in range(minimum)
-    ]
     everything = "".join(characters for characters, _ in sources)
-    chosen += [everything[draw.below(len(everything))] for _ in range(length - len(chosen))]
-    for last in range(len(chosen) - 1, 0, -1):  # Fisher and Yates's shuffle
-        other = draw.below(last + 1)
-        chosen[last], chosen[other] = chosen[other], chosen[last]
+    chosen = [everything[number] for number in _below(len(everything), length - least)]
+    # What is drawn from everything is in no order; each of the minima goes to a place drawn for it.
+    for characters, minimum in sources:
+        for number in _below(len(characters), minimum):
+            (place,) = _below(len(chosen) + 1, 1)
+            chosen.insert(place, characters[number])
     return "".join(chosen)
 
 
-class _Draws:
-    """Random numbers fit for secrets, many from each call of the system; none is likelier than another."""
-
-    __slots__ = ("_many", "_numbers")
-
-    def __init__(self, many: int) -> None:
-        self._many = max(many, 64)
-        self._numbers: Iterator[int] = iter(())
-
-    def below(self, limit: int) -> int:
-        fair = 2**32 - 2**32 % limit
-        while True:
-            for number in self._numbers:
-                if number < fair:
-                    return number % limit
-            self._numbers = iter(memoryview(os.urandom(4 * self._many)).cast("I"))
+def _below(limit: int, many: int) -> list[int]:
+    """So many random numbers less than the limit, fit for secrets; none is likelier than another."""
+    fair = 2**32 - 2**32 % limit
+    found: list[int] = []
+    while len(found) < many:
+        drawn = memoryview(os.urandom(4 * (many - len(found)))).cast("I")
+        found += [number % limit for number in drawn if number < fair]
+    return found
 
 
 class RandomString(Behaviour):
