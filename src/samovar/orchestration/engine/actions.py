@@ -8,9 +8,9 @@ from typing import Any
 
 from samovar.graph import Graph
 
+from .children import act_on_child, ask_child, request_for_child, wait_for_child
 from .events import STATE_CHANGED
 from .failures import StepFailed
-from .nested import act_on_child, ask_child, request_for_child, wait_for_child
 from .rows import COMPLETE, FAILED, IN_PROGRESS, Resource
 from .snapshots import NOTES, child_snapshot_id, take_snapshot
 from .stack_run import StackRun

@@ -25,11 +25,11 @@ from samovar.orchestration.templates import contains_unknown
 from samovar.orchestration.templates.errors import RequestLimitExceeded
 
 from .child_template import child_definition, child_plan
+from .children import load_child
 from .groups import GROUPS
 from .kinds import Kind
 from .loaded import LoadedStack
 from .lookups import needs_look_up
-from .nested import load_child
 from .planned import PlannedStack, StoredTree, child_stack
 from .rows import COMPLETE, Resource
 from .wanted import Wanted, evaluate, fingerprint_of, stored_resource

@@ -191,7 +191,7 @@ class LoadedStack:
         row = self.current[need.resource]
         kind = self.kind_of_row(row)
         if kind.nested:
-            from .nested import nested_attribute
+            from .children import nested_attribute
 
             for name in [need.attribute] if need.attribute else self.attribute_names(row):
                 key = (row.id, name, repr(list(need.path)) if need.path else "")
@@ -250,7 +250,7 @@ class LoadedStack:
 
     def child_arn(self, row: Resource) -> str:
         """The ARN of a row's nested stack."""
-        from .nested import child_name
+        from .children import child_name
 
         name = child_name(self.stack, row)
         return f"arn:openstack:heat::{self.stack.project_id}:stacks/{name}/{row.physical_id}"

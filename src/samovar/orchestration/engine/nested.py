@@ -6,35 +6,25 @@ The parent's row and the child's operation are written in one commit; the parent
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection
-
 from samovar.database import new_id, utcnow
-from samovar.orchestration.templates.errors import RequestLimitExceeded, TemplateError
+from samovar.orchestration.templates.errors import RequestLimitExceeded
 from samovar.orchestration.templates.parser import load
-from samovar.orchestration.templates.values import Value, select_path
 
 from .child_template import child_definition, child_plan
-from .definitions import Definition, load_definition
-from .failures import nested_failed
-from .groups import GROUPS, SKIPPED, Phase, group_attribute
-from .kinds import Kind
+from .children import Submitted, act_on_child, child_name, load_child, request_for_child, wait_for_child
+from .definitions import Definition
+from .groups import SKIPPED, Phase
 from .requests import (
-    OPERATIONS_TOPIC,
-    SUPERSEDED_TOPIC,
-    ActionNotAllowed,
-    Request,
-    StackGone,
-    act_on_stack,
     create_stack,
     update_stack,
 )
-from .rows import COMPLETE, IN_PROGRESS, Resource, Stack, short_id
+from .rows import COMPLETE, IN_PROGRESS, Resource, Stack
 from .scaling_groups import SCALING_GROUPS
 from .snapshots import Kept, kept_definition, restore_stack
-from .store import count_resources_of_tree, get_stack, list_resources
+from .store import count_resources_of_tree, get_stack
 from .texts import limits_of
 from .wanted import Wanted
 
@@ -43,14 +33,8 @@ if TYPE_CHECKING:
     from .stack_run import StackRun
     from .steps import Steps
 
-POLL_SECONDS = 1.0
 RESTORING = "restoring"  # in a row's data: the operation that asked the nested stack to go back
 Work = Coroutine[Any, Any, None]
-
-
-def child_name(parent: Stack, row: Resource) -> str:
-    """The name of the nested stack of a row."""
-    return f"{parent.name[:200]}-{row.name[:40]}-{short_id(row.id)}"
 
 
 class NestedSteps:
@@ -109,7 +93,7 @@ class NestedSteps:
             row.physical_id = child.id
             wanted.write_to(row)
             request = request_for_child(run, adopt=run.parts.vault.seal(entry.get("resources") or {}))
-            change = _Submitted(
+            change = Submitted(
                 lambda c: create_stack(c, run.parts.vault, child, definition, request, "ADOPT")
             )
             run.scribe.change(change)
@@ -133,10 +117,10 @@ class NestedSteps:
                 row.physical_id = child.id
                 wanted.write_to(row)
                 anew = request_for_child(run, snapshot_id=snapshot)
-                change = _Submitted(lambda c: create_stack(c, run.parts.vault, child, definition, anew))
+                change = Submitted(lambda c: create_stack(c, run.parts.vault, child, definition, anew))
             else:
                 child = present.stack
-                change = _Submitted(
+                change = Submitted(
                     lambda c: restore_stack(c, run.parts.vault, child.id, snapshot, request, definition)[1]
                 )
             run.scribe.change(change)
@@ -193,7 +177,7 @@ class NestedSteps:
             child = self._new_child(row, template.description)
             row.physical_id = child.id
             request = request_for_child(run)
-            change = _Submitted(
+            change = Submitted(
                 lambda c: create_stack(c, run.parts.vault, child, definition, request, _first(run))
             )
         else:
@@ -201,7 +185,7 @@ class NestedSteps:
             request = request_for_child(run, **observed)
             verb = "ROLLBACK" if run.operation.action == "ROLLBACK" else "UPDATE"
             identity = child.id
-            change = _Submitted(
+            change = Submitted(
                 lambda c: update_stack(c, run.parts.vault, identity, definition, request, action=verb)[1]
             )
         run.scribe.change(change)
@@ -262,136 +246,3 @@ class NestedSteps:
 
 def _first(run: StackRun) -> str:
     return "CREATE" if run.operation.action != "ADOPT" else "ADOPT"
-
-
-class _Submitted:
-    """A change on a child stack whose refusal must not undo what is written beside it."""
-
-    def __init__(self, change: Any) -> None:
-        self._change = change
-        self.operation: str | None = None
-        self.error: Exception | None = None
-
-    def __call__(self, connection: Connection) -> None:
-        self.operation, self.error = None, None
-        savepoint = connection.begin_nested()
-        try:
-            self.operation = self._change(connection)
-            savepoint.commit()
-        except (StackGone, ActionNotAllowed) as error:
-            savepoint.rollback()
-            self.error = error
-
-    async def tell(self, run: StackRun, child_id: str) -> None:
-        """Ring for the child's operation. Raises what refused it."""
-        if self.error is not None:
-            raise self.error
-        if self.operation is not None:
-            await run.parts.bus.announce(SUPERSEDED_TOPIC, child_id)
-            await run.parts.bus.ring(OPERATIONS_TOPIC, self.operation)
-
-
-async def wait_for_child(run: StackRun, row: Resource) -> None:
-    """Wait until the nested stack does nothing any more. Raises StepFailed with its root cause."""
-    identity = row.physical_id or ""
-    while True:
-        child = await run.parts.database.read(lambda c: get_stack(c, identity))
-        if child is None or child.deleted_at is not None:
-            return
-        if child.status != IN_PROGRESS:
-            if child.status == COMPLETE:
-                row.waiting = None
-                return
-            raise nested_failed(row.name, child.status_reason, child.id)
-        run.note_wait(row, f"the nested stack {child.name}")
-        await run.pause(row, POLL_SECONDS)
-
-
-async def act_on_child(run: StackRun, row: Resource, action: str) -> None:
-    """Write an action of the nested stack, ring, wait. A child that is gone needs nothing."""
-    identity, request = row.physical_id or "", request_for_child(run)
-    await ask_child(run, row, lambda c: act_on_stack(c, identity, action, request)[1])
-
-
-def request_for_child(run: StackRun, **details: Any) -> Request:
-    """What a nested stack is asked on behalf of its parent's operation."""
-    operation = run.operation
-    return Request(
-        operation.requested_by,
-        operation.request_id,
-        deadline=operation.deadline_at,
-        user_name=operation.details.get("user", ""),
-        details=details,
-    )
-
-
-async def ask_child(run: StackRun, row: Resource, ask: Callable[[Connection], str | None]) -> None:
-    """Write an operation of the nested stack, ring, wait. A child that is gone needs nothing."""
-    if row.physical_id is None:
-        return
-    change = _Submitted(ask)
-    await run.scribe.change(change)
-    if isinstance(change.error, StackGone):
-        return
-    await change.tell(run, row.physical_id)
-    await wait_for_child(run, row)
-
-
-async def delete_child(run: StackRun, row: Resource) -> None:
-    details = {"abandon": True} if run.retaining else {}
-    identity, request = row.physical_id or "", request_for_child(run, **details)
-    await ask_child(run, row, lambda c: act_on_stack(c, identity, "DELETE", request)[1])
-
-
-async def load_child(loaded: LoadedStack, row: Resource) -> LoadedStack | None:
-    """The nested stack of a row, loaded with the same cloud; None when it is gone."""
-    from .loaded import LoadedStack as Loaded
-
-    parts, identity = loaded.parts, row.physical_id or ""
-
-    def query(connection: Connection) -> tuple[Stack, Definition, list[Resource]] | None:
-        stack = get_stack(connection, identity)
-        if stack is None or stack.deleted_at is not None:
-            return None
-        definition = load_definition(connection, parts.vault, stack.definition_id)
-        if definition is None:
-            return None
-        return stack, definition, list_resources(connection, parts.vault, identity)
-
-    found = await parts.database.read(query)
-    if found is None:
-        return None
-    stack, definition, rows = found
-    return Loaded(parts, stack, definition, rows, loaded.known_cloud, (*loaded.identity.path, row.name))
-
-
-async def nested_attribute(
-    loaded: LoadedStack, row: Resource, kind: Kind, attribute: str, path: Sequence[Value]
-) -> Value:
-    """An attribute of a resource that is a stack: of a group's members, or an output."""
-    child = await load_child(loaded, row)
-    if child is None:
-        return None
-    if attribute == "show":
-        return {
-            "id": child.stack.id,
-            "stack_name": child.stack.name,
-            "stack_status": f"{child.stack.action}_{child.stack.status}",
-            "stack_status_reason": child.stack.status_reason,
-        }
-    if kind.declared.name in GROUPS:
-        return await group_attribute(child, row, attribute, path)
-    if attribute.startswith("resource."):
-        name = attribute.removeprefix("resource.")
-        if name not in child.current:
-            return None
-        if path:
-            return await child.read_attribute(name, str(path[0]), path[1:])
-        return await child.read_reference(name)
-    output = child.template.outputs.get(attribute)
-    if output is None or child.scope.is_enabled(output) is False:
-        return None
-    try:
-        return select_path(await child.resolve(output.value), path)
-    except TemplateError as error:
-        raise ValueError(f"Error in {row.name} output {attribute}: {error}") from error

@@ -19,8 +19,8 @@ from samovar.orchestration.resources.behaviour import Adjustment, ResourceFailed
 from samovar.orchestration.resources.registry import canonical_name
 
 from .child_template import child_definition
+from .children import load_child
 from .definitions import Definition
-from .nested import load_child
 from .requests import OPERATIONS_TOPIC, SUPERSEDED_TOPIC, ActionNotAllowed, Request, StackGone, update_stack
 from .rows import COMPLETE, IN_PROGRESS, Resource
 from .scaling_groups import INSTANCE_GROUP, SCALING_GROUPS, Shape, members_of, resized, shape_of

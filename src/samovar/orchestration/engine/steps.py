@@ -284,7 +284,7 @@ class Steps:
     async def _delete_object(self, row: Resource, asked: float | None, *, snapshot: bool) -> None:
         kind = self.run.kind_of_row(row)
         if kind.nested:
-            from .nested import delete_child
+            from .children import delete_child
 
             await delete_child(self.run, row)
             return
