@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from sqlalchemy import Column, Connection, RowMapping, Select, and_, or_, select
@@ -73,10 +73,12 @@ def paginate(
     marker: str | None = None,
     limit: int | None = None,
     reverse: bool = False,
+    plain: bool = False,
 ) -> Page:
     """Run `query` ordered by `order` then by `identity`, after the row whose identity is `marker`.
 
-    Raises BadRequest when there is no such row.
+    `plain`: rows are dictionaries, quicker where every column of many rows is read. Raises BadRequest when
+    there is no such row.
     """
     keys = [*order, (identity, order[-1][1] if order else "asc")]
     if reverse:
@@ -89,7 +91,12 @@ def paginate(
     query = query.order_by(*(column.asc() if way == "asc" else column.desc() for column, way in keys))
     if limit is not None:
         query = query.limit(limit + 1)
-    rows = connection.execute(query).mappings().all()
+    result = connection.execute(query)
+    if plain:
+        names = tuple(result.keys())
+        rows = cast(Sequence[RowMapping], [dict(zip(names, row, strict=True)) for row in result.all()])
+    else:
+        rows = result.mappings().all()
     more = limit is not None and len(rows) > limit
     cut = list(rows[:limit] if more else rows)
     return Page(cut[::-1] if reverse else cut, more)

@@ -13,7 +13,7 @@ from .change import LABELS, Backend, Change
 from .faults import not_found
 from .fields import Fields
 from .listing import Kind, chosen, index
-from .views import VIEWS, Shown
+from .views import VIEWS, Shown, listed
 
 ROOT = "/v2.0/lbaas"
 IN_TREE = {"loadbalancer_id": "load_balancer_id"}
@@ -22,7 +22,13 @@ IN_TREE = {"loadbalancer_id": "load_balancer_id"}
 def kind_of(name: str, plural: str, table: Table, **more: Any) -> Kind:
     """The kind of a table of the tree."""
     return Kind(
-        name=name, plural=plural, table=table, view=VIEWS[table], policy=more.pop("policy", name), **more
+        name=name,
+        plural=plural,
+        table=table,
+        view=VIEWS[table],
+        listed=listed(table),
+        policy=more.pop("policy", name),
+        **more,
     )
 
 

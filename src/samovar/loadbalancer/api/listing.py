@@ -29,7 +29,8 @@ TAGS = ("tags", "tags-any", "not-tags", "not-tags-any")
 class Kind:
     """One kind of object as a list shows it.
 
-    `filters` are names that differ from the columns; `hidden` columns no one may ask for.
+    `filters` are names that differ from the columns; `hidden` columns no one may ask for; `listed`: what a
+    list reads, where that is not all of the table.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Kind:
     filters: Mapping[str, str] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset(("generation", "applied_generation", "status_reason", "vip_owned"))
     order: tuple[str, ...] = ("created_at",)
+    listed: tuple[ColumnElement[Any], ...] = ()
 
     def column(self, name: str) -> Column[Any] | None:
         found = self.filters.get(name, name)
@@ -64,12 +66,13 @@ async def index(
     def run(connection: Connection) -> list[Shown]:
         page = paginate(
             connection,
-            select(kind.table).where(*where),
+            select(*(kind.listed or (kind.table,))).where(*where),
             identity=kind.table.c[kind.identity],
             order=order,
             marker=marker,
             limit=limit,
             reverse=reverse,
+            plain=True,
         )
         return kind.view(connection, page.rows)
 

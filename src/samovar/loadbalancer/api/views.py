@@ -5,157 +5,203 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Column, Connection, RowMapping, Table, select
+import msgspec
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Table, Text, select, type_coerce
+
+from samovar.database import Json, Timestamp
 
 from ..tables import health_monitors, l7policies, l7rules, listeners, load_balancers, members, pools, tags
 from .owned import owned
 
 Shown = dict[str, Any]
-Describe = Callable[[Connection, Sequence[RowMapping]], list[Shown]]
+Row = RowMapping | Mapping[str, Any]
+"""A row of a table, or of a list: see `listed`."""
+Describe = Callable[[Connection, Sequence[Any]], list[Shown]]
+UNLISTED = frozenset(
+    ("generation", "applied_generation", "status_reason", "vip_owned", "topology", "server_group_id")
+)
+USED = frozenset(("additional_vips",))
 
 
-def moment(value: datetime.datetime | None) -> str | None:
+def listed(table: Table) -> tuple[ColumnElement[Any], ...]:
+    """What a list reads of a table: what is shown, moments and JSON as they are stored. What is only passed
+    on need not be taken apart; with that a list would take twice as long."""
+    return tuple(
+        type_coerce(column, Text()).label(column.name)
+        if isinstance(column.type, (Json, Timestamp)) and column.name not in USED
+        else column
+        for column in table.c
+        if column.name not in UNLISTED
+    )
+
+
+def moment(value: datetime.datetime | str | None) -> str | None:
     """UTC without a zone; microseconds when there are any."""
+    if isinstance(value, str):  # as SQLite stores it
+        return f"{value[:10]}T{value[11:]}".removesuffix(".000000")
     return None if value is None else value.isoformat().removesuffix("+00:00")
 
 
-def load_balancers_view(connection: Connection, rows: Sequence[RowMapping]) -> list[Shown]:
+class _Kind:
+    """The columns of a kind that are shown under their own names; `stored`: those of them that hold JSON."""
+
+    def __init__(self, *names: str, stored: tuple[str, ...] = (), described: bool = True) -> None:
+        always = ("id", "name", "provisioning_status", "operating_status", "admin_state_up", "project_id")
+        self._names = (*always, *(("description",) if described else ()), *names, *stored)
+        self._values = itemgetter(*self._names)
+        self._stored = stored
+
+    def show(self, row: Row, tagged: Mapping[str, list[str]]) -> Shown:
+        shown = dict(zip(self._names, self._values(row), strict=True))
+        for name in self._stored:
+            if type(shown[name]) is str:
+                shown[name] = msgspec.Raw(shown[name])
+        shown["tenant_id"] = shown["project_id"]
+        shown["created_at"] = moment(row["created_at"])
+        shown["updated_at"] = moment(row["updated_at"])
+        shown["tags"] = tagged[shown["id"]]
+        return shown
+
+
+LOAD_BALANCER = _Kind(
+    "vip_address",
+    "vip_port_id",
+    "vip_subnet_id",
+    "vip_network_id",
+    "vip_qos_policy_id",
+    "vip_vnic_type",
+    "provider",
+    "flavor_id",
+    "availability_zone",
+    stored=("vip_sg_ids",),
+)
+
+
+def load_balancers_view(connection: Connection, rows: Sequence[Row]) -> list[Shown]:
     ids = [row["id"] for row in rows]
     tagged = tags_of(connection, ids)
     inside = ids_by(connection, listeners, listeners.c.load_balancer_id, ids)
     behind = ids_by(connection, pools, pools.c.load_balancer_id, ids)
     return [
-        {
-            **_standard(row, tagged),
-            "vip_address": row["vip_address"],
-            "vip_port_id": row["vip_port_id"],
-            "vip_subnet_id": row["vip_subnet_id"],
-            "vip_network_id": row["vip_network_id"],
-            "vip_qos_policy_id": row["vip_qos_policy_id"],
-            "vip_vnic_type": row["vip_vnic_type"],
-            "vip_sg_ids": row["vip_sg_ids"],
+        LOAD_BALANCER.show(row, tagged)
+        | {
             "additional_vips": [
                 {name: vip[name] for name in ("subnet_id", "ip_address", "port_id")}
                 for vip in row["additional_vips"]
             ],
             "listeners": inside[row["id"]],
             "pools": behind[row["id"]],
-            "provider": row["provider"],
-            "flavor_id": row["flavor_id"],
-            "availability_zone": row["availability_zone"],
         }
         for row in rows
     ]
 
 
-def listeners_view(connection: Connection, rows: Sequence[RowMapping]) -> list[Shown]:
+LISTENER = _Kind(
+    "protocol",
+    "protocol_port",
+    "connection_limit",
+    "default_tls_container_ref",
+    "default_pool_id",
+    "timeout_client_data",
+    "timeout_member_connect",
+    "timeout_member_data",
+    "timeout_tcp_inspect",
+    "client_ca_tls_container_ref",
+    "client_authentication",
+    "client_crl_container_ref",
+    "tls_ciphers",
+    "hsts_max_age",
+    "hsts_include_subdomains",
+    "hsts_preload",
+    stored=("sni_container_refs", "insert_headers", "allowed_cidrs", "tls_versions", "alpn_protocols"),
+)
+
+
+def listeners_view(connection: Connection, rows: Sequence[Row]) -> list[Shown]:
     ids = [row["id"] for row in rows]
     tagged = tags_of(connection, ids)
     policies = ids_by(connection, l7policies, l7policies.c.listener_id, ids, l7policies.c.position)
-    names = (
-        "protocol",
-        "protocol_port",
-        "connection_limit",
-        "default_tls_container_ref",
-        "sni_container_refs",
-        "default_pool_id",
-        "insert_headers",
-        "timeout_client_data",
-        "timeout_member_connect",
-        "timeout_member_data",
-        "timeout_tcp_inspect",
-        "client_ca_tls_container_ref",
-        "client_authentication",
-        "client_crl_container_ref",
-        "allowed_cidrs",
-        "tls_ciphers",
-        "tls_versions",
-        "alpn_protocols",
-        "hsts_max_age",
-        "hsts_include_subdomains",
-        "hsts_preload",
-    )
-    return [
-        {
-            **_standard(row, tagged),
-            **{name: row[name] for name in names},
-            "l7policies": policies[row["id"]],
-            "loadbalancers": [{"id": row["load_balancer_id"]}],
-        }
-        for row in rows
-    ]
+    shown = []
+    for row in rows:
+        item = LISTENER.show(row, tagged)
+        item["l7policies"] = policies[item["id"]]
+        item["loadbalancers"] = [{"id": row["load_balancer_id"]}]
+        shown.append(item)
+    return shown
 
 
-def pools_view(connection: Connection, rows: Sequence[RowMapping]) -> list[Shown]:
+POOL = _Kind(
+    "protocol",
+    "lb_algorithm",
+    "tls_container_ref",
+    "ca_tls_container_ref",
+    "crl_container_ref",
+    "tls_enabled",
+    "tls_ciphers",
+    stored=("session_persistence", "tls_versions", "alpn_protocols"),
+)
+
+
+def pools_view(connection: Connection, rows: Sequence[Row]) -> list[Shown]:
     ids = [row["id"] for row in rows]
     tagged = tags_of(connection, ids)
     inside = ids_by(connection, members, members.c.pool_id, ids)
     senders = ids_by(connection, listeners, listeners.c.default_pool_id, ids)
     redirects = _redirecting(connection, ids)
     monitors = ids_by(connection, health_monitors, health_monitors.c.pool_id, ids)
-    names = (
-        "protocol",
-        "lb_algorithm",
-        "session_persistence",
-        "tls_container_ref",
-        "ca_tls_container_ref",
-        "crl_container_ref",
-        "tls_enabled",
-        "tls_ciphers",
-        "tls_versions",
-        "alpn_protocols",
-    )
     shown = []
     for row in rows:
-        item = {
-            **_standard(row, tagged),
-            **{name: row[name] for name in names},
-            "loadbalancers": [{"id": row["load_balancer_id"]}],
-            "listeners": _distinct((*senders[row["id"]], *redirects[row["id"]])),
-            "members": inside[row["id"]],
-        }
-        if monitors[row["id"]]:
-            item["healthmonitor_id"] = monitors[row["id"]][-1]["id"]
+        item = POOL.show(row, tagged)
+        identity = item["id"]
+        item["loadbalancers"] = [{"id": row["load_balancer_id"]}]
+        item["listeners"] = _distinct((*senders[identity], *redirects[identity]))
+        item["members"] = inside[identity]
+        if monitors[identity]:
+            item["healthmonitor_id"] = monitors[identity][-1]["id"]
         shown.append(item)
     return shown
 
 
-def members_view(connection: Connection, rows: Sequence[RowMapping]) -> list[Shown]:
-    tagged = tags_of(connection, [row["id"] for row in rows])
-    names = (
-        "address",
-        "protocol_port",
-        "weight",
-        "backup",
-        "subnet_id",
-        "monitor_address",
-        "monitor_port",
-        "vnic_type",
-    )
-    return [
-        {**_standard(row, tagged, described=False), **{name: row[name] for name in names}} for row in rows
-    ]
+MEMBER = _Kind(
+    "address",
+    "protocol_port",
+    "weight",
+    "backup",
+    "subnet_id",
+    "monitor_address",
+    "monitor_port",
+    "vnic_type",
+    described=False,
+)
 
 
-def health_monitors_view(connection: Connection, rows: Sequence[RowMapping]) -> list[Shown]:
+def members_view(connection: Connection, rows: Sequence[Row]) -> list[Shown]:
     tagged = tags_of(connection, [row["id"] for row in rows])
-    names = (
-        "type",
-        "delay",
-        "timeout",
-        "max_retries",
-        "max_retries_down",
-        "http_method",
-        "url_path",
-        "expected_codes",
-        "domain_name",
-    )
+    return [MEMBER.show(row, tagged) for row in rows]
+
+
+HEALTH_MONITOR = _Kind(
+    "type",
+    "delay",
+    "timeout",
+    "max_retries",
+    "max_retries_down",
+    "http_method",
+    "url_path",
+    "expected_codes",
+    "domain_name",
+    described=False,
+)
+
+
+def health_monitors_view(connection: Connection, rows: Sequence[Row]) -> list[Shown]:
+    tagged = tags_of(connection, [row["id"] for row in rows])
     return [
-        {
-            **_standard(row, tagged, described=False),
-            **{name: row[name] for name in names},
+        HEALTH_MONITOR.show(row, tagged)
+        | {
             "http_version": None if row["http_version"] is None else float(row["http_version"]),
             "pools": [{"id": row["pool_id"]}],
         }
@@ -163,37 +209,38 @@ def health_monitors_view(connection: Connection, rows: Sequence[RowMapping]) -> 
     ]
 
 
-def l7policies_view(connection: Connection, rows: Sequence[RowMapping]) -> list[Shown]:
+L7POLICY = _Kind(
+    "action",
+    "listener_id",
+    "redirect_pool_id",
+    "redirect_url",
+    "redirect_prefix",
+    "redirect_http_code",
+    "position",
+)
+
+
+def l7policies_view(connection: Connection, rows: Sequence[Row]) -> list[Shown]:
     ids = [row["id"] for row in rows]
     tagged = tags_of(connection, ids)
     inside = ids_by(connection, l7rules, l7rules.c.l7policy_id, ids)
-    names = (
-        "action",
-        "listener_id",
-        "redirect_pool_id",
-        "redirect_url",
-        "redirect_prefix",
-        "redirect_http_code",
-        "position",
-    )
-    return [
-        {**_standard(row, tagged), **{name: row[name] for name in names}, "rules": inside[row["id"]]}
-        for row in rows
-    ]
+    return [L7POLICY.show(row, tagged) | {"rules": inside[row["id"]]} for row in rows]
 
 
-def l7rules_view(connection: Connection, rows: Sequence[RowMapping]) -> list[Shown]:
+L7RULE = _Kind("type", "compare_type", "key", "value", "invert", described=False)
+
+
+def l7rules_view(connection: Connection, rows: Sequence[Row]) -> list[Shown]:
     tagged = tags_of(connection, [row["id"] for row in rows])
     shown = []
     for row in rows:
-        item = _standard(row, tagged, described=False)
+        item = L7RULE.show(row, tagged)
         del item["name"]
-        names = ("type", "compare_type", "key", "value", "invert")
-        shown.append({**item, **{name: row[name] for name in names}})
+        shown.append(item)
     return shown
 
 
-def whole_view(connection: Connection, row: RowMapping) -> Shown:
+def whole_view(connection: Connection, row: Row) -> Shown:
     """A load balancer with everything below it in full."""
     shown = load_balancers_view(connection, [row])[0]
 
@@ -216,24 +263,6 @@ def whole_view(connection: Connection, row: RowMapping) -> Shown:
         if "healthmonitor_id" in pool:
             pool["healthmonitor"] = monitors[pool["healthmonitor_id"]]
     shown["listeners"], shown["pools"] = list(heard.values()), list(behind.values())
-    return shown
-
-
-def _standard(row: RowMapping, tagged: Mapping[str, list[str]], *, described: bool = True) -> Shown:
-    shown = {
-        "id": row["id"],
-        "name": row["name"],
-        "provisioning_status": row["provisioning_status"],
-        "operating_status": row["operating_status"],
-        "admin_state_up": row["admin_state_up"],
-        "project_id": row["project_id"],
-        "tenant_id": row["project_id"],
-        "created_at": moment(row["created_at"]),
-        "updated_at": moment(row["updated_at"]),
-        "tags": tagged[row["id"]],
-    }
-    if described:
-        shown["description"] = row["description"]
     return shown
 
 
