@@ -140,6 +140,7 @@ class Amphorae:
             seconds = min(
                 seconds, settings.active_connection_max_retries * settings.connection_retry_interval
             )
+            await self._mend(standing)  # at once: while it is off, nobody is served
         else:
             await self._runs(standing)
         answering = asyncio.create_task(agent.wait(seconds, settings.connection_retry_interval))
