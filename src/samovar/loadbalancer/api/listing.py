@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import Boolean, Column, ColumnElement, Connection, Integer, Table, func, or_, select
+from sqlalchemy import Boolean, Column, ColumnElement, Connection, Integer, Select, Table, func, or_, select
 
 from samovar.database import Json, Timestamp
 from samovar.web import Call, paginate
@@ -44,7 +44,7 @@ class Kind:
     filters: Mapping[str, str] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset(("generation", "applied_generation", "status_reason", "vip_owned"))
     order: tuple[str, ...] = ("created_at",)
-    listed: tuple[ColumnElement[Any], ...] = ()
+    listed: Select[Any] | None = None
 
     def column(self, name: str) -> Column[Any] | None:
         found = self.filters.get(name, name)
@@ -66,7 +66,7 @@ async def index(
     def run(connection: Connection) -> list[Shown]:
         page = paginate(
             connection,
-            select(*(kind.listed or (kind.table,))).where(*where),
+            (select(kind.table) if kind.listed is None else kind.listed).where(*where),
             identity=kind.table.c[kind.identity],
             order=order,
             marker=marker,

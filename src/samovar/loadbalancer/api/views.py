@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Table, Text, select, type_coerce
+from sqlalchemy import Column, Connection, RowMapping, Select, Table, Text, select, type_coerce
 
 from samovar.database import Json, Timestamp
 
@@ -24,17 +24,20 @@ UNLISTED = frozenset(
     ("generation", "applied_generation", "status_reason", "vip_owned", "topology", "server_group_id")
 )
 USED = frozenset(("additional_vips",))
+NOTHING: Mapping[str, Any] = {"[]": (), "{}": {}, "null": None}
 
 
-def listed(table: Table) -> tuple[ColumnElement[Any], ...]:
+def listed(table: Table) -> Select[Any]:
     """What a list reads of a table: what is shown, moments and JSON as they are stored. What is only passed
     on need not be taken apart; with that a list would take twice as long."""
-    return tuple(
-        type_coerce(column, Text()).label(column.name)
-        if isinstance(column.type, (Json, Timestamp)) and column.name not in USED
-        else column
-        for column in table.c
-        if column.name not in UNLISTED
+    return select(
+        *(
+            type_coerce(column, Text()).label(column.name)
+            if isinstance(column.type, (Json, Timestamp)) and column.name not in USED
+            else column
+            for column in table.c
+            if column.name not in UNLISTED
+        )
     )
 
 
@@ -46,19 +49,30 @@ def moment(value: datetime.datetime | str | None) -> str | None:
 
 
 class _Kind:
-    """The columns of a kind that are shown under their own names; `stored`: those of them that hold JSON."""
+    """The columns of a table that are shown under their own names; `stored`: those of them that hold JSON."""
 
-    def __init__(self, *names: str, stored: tuple[str, ...] = (), described: bool = True) -> None:
+    def __init__(
+        self, table: Table, *names: str, stored: tuple[str, ...] = (), described: bool = True
+    ) -> None:
         always = ("id", "name", "provisioning_status", "operating_status", "admin_state_up", "project_id")
         self._names = (*always, *(("description",) if described else ()), *names, *stored)
         self._values = itemgetter(*self._names)
         self._stored = stored
+        shown = {*self._names, "created_at", "updated_at"}
+        self._unshown = [c.name for c in table.columns if c.name not in shown | UNLISTED]
 
     def show(self, row: Row, tagged: Mapping[str, list[str]]) -> Shown:
-        shown = dict(zip(self._names, self._values(row), strict=True))
+        """The row as it is shown; that of a list is used up."""
+        if type(row) is dict:
+            shown: Shown = row
+            for name in self._unshown:
+                del shown[name]
+        else:
+            shown = dict(zip(self._names, self._values(row), strict=True))
         for name in self._stored:
-            if type(shown[name]) is str:
-                shown[name] = msgspec.Raw(shown[name])
+            text = shown[name]
+            if type(text) is str:
+                shown[name] = NOTHING[text] if text in NOTHING else msgspec.Raw(text)
         shown["tenant_id"] = shown["project_id"]
         shown["created_at"] = moment(row["created_at"])
         shown["updated_at"] = moment(row["updated_at"])
@@ -67,6 +81,7 @@ class _Kind:
 
 
 LOAD_BALANCER = _Kind(
+    load_balancers,
     "vip_address",
     "vip_port_id",
     "vip_subnet_id",
@@ -85,21 +100,21 @@ def load_balancers_view(connection: Connection, rows: Sequence[Row]) -> list[Sho
     tagged = tags_of(connection, ids)
     inside = ids_by(connection, listeners, listeners.c.load_balancer_id, ids)
     behind = ids_by(connection, pools, pools.c.load_balancer_id, ids)
-    return [
-        LOAD_BALANCER.show(row, tagged)
-        | {
-            "additional_vips": [
-                {name: vip[name] for name in ("subnet_id", "ip_address", "port_id")}
-                for vip in row["additional_vips"]
-            ],
-            "listeners": inside[row["id"]],
-            "pools": behind[row["id"]],
-        }
-        for row in rows
-    ]
+    shown = []
+    for row in rows:
+        further = [
+            {name: vip[name] for name in ("subnet_id", "ip_address", "port_id")}
+            for vip in row["additional_vips"]
+        ]
+        item = LOAD_BALANCER.show(row, tagged)
+        item["additional_vips"] = further
+        item["listeners"], item["pools"] = inside[item["id"]], behind[item["id"]]
+        shown.append(item)
+    return shown
 
 
 LISTENER = _Kind(
+    listeners,
     "protocol",
     "protocol_port",
     "connection_limit",
@@ -126,14 +141,16 @@ def listeners_view(connection: Connection, rows: Sequence[Row]) -> list[Shown]:
     policies = ids_by(connection, l7policies, l7policies.c.listener_id, ids, l7policies.c.position)
     shown = []
     for row in rows:
+        above = [{"id": row["load_balancer_id"]}]
         item = LISTENER.show(row, tagged)
         item["l7policies"] = policies[item["id"]]
-        item["loadbalancers"] = [{"id": row["load_balancer_id"]}]
+        item["loadbalancers"] = above
         shown.append(item)
     return shown
 
 
 POOL = _Kind(
+    pools,
     "protocol",
     "lb_algorithm",
     "tls_container_ref",
@@ -154,9 +171,10 @@ def pools_view(connection: Connection, rows: Sequence[Row]) -> list[Shown]:
     monitors = ids_by(connection, health_monitors, health_monitors.c.pool_id, ids)
     shown = []
     for row in rows:
+        above = [{"id": row["load_balancer_id"]}]
         item = POOL.show(row, tagged)
         identity = item["id"]
-        item["loadbalancers"] = [{"id": row["load_balancer_id"]}]
+        item["loadbalancers"] = above
         item["listeners"] = _distinct((*senders[identity], *redirects[identity]))
         item["members"] = inside[identity]
         if monitors[identity]:
@@ -166,6 +184,7 @@ def pools_view(connection: Connection, rows: Sequence[Row]) -> list[Shown]:
 
 
 MEMBER = _Kind(
+    members,
     "address",
     "protocol_port",
     "weight",
@@ -184,6 +203,7 @@ def members_view(connection: Connection, rows: Sequence[Row]) -> list[Shown]:
 
 
 HEALTH_MONITOR = _Kind(
+    health_monitors,
     "type",
     "delay",
     "timeout",
@@ -199,17 +219,18 @@ HEALTH_MONITOR = _Kind(
 
 def health_monitors_view(connection: Connection, rows: Sequence[Row]) -> list[Shown]:
     tagged = tags_of(connection, [row["id"] for row in rows])
-    return [
-        HEALTH_MONITOR.show(row, tagged)
-        | {
-            "http_version": None if row["http_version"] is None else float(row["http_version"]),
-            "pools": [{"id": row["pool_id"]}],
-        }
-        for row in rows
-    ]
+    shown = []
+    for row in rows:
+        version, above = row["http_version"], [{"id": row["pool_id"]}]
+        item = HEALTH_MONITOR.show(row, tagged)
+        item["http_version"] = None if version is None else float(version)
+        item["pools"] = above
+        shown.append(item)
+    return shown
 
 
 L7POLICY = _Kind(
+    l7policies,
     "action",
     "listener_id",
     "redirect_pool_id",
@@ -227,7 +248,7 @@ def l7policies_view(connection: Connection, rows: Sequence[Row]) -> list[Shown]:
     return [L7POLICY.show(row, tagged) | {"rules": inside[row["id"]]} for row in rows]
 
 
-L7RULE = _Kind("type", "compare_type", "key", "value", "invert", described=False)
+L7RULE = _Kind(l7rules, "type", "compare_type", "key", "value", "invert", described=False)
 
 
 def l7rules_view(connection: Connection, rows: Sequence[Row]) -> list[Shown]:
