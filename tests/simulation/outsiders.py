@@ -104,9 +104,9 @@ class Outsiders:
     async def _signal(self, stack: Stack, row: Resource) -> None:
         failure = not self.world.calm and self.chance.random() < 0.1
         status = "FAILURE" if failure else "SUCCESS"
-        self.world.tell(f"{row.name} is signalled: {status}")
         loaded = self._loaded(stack)
         if row.id in loaded.rows and stack.action not in ("SUSPEND", "DELETE"):
+            self.world.tell(f"{row.name} is signalled: {status}")
             await take_signal(loaded, loaded.rows[row.id], {"id": "1", "status": status})
 
     async def _scale(self, stack: Stack, row: Resource) -> None:

@@ -161,6 +161,7 @@ class Schedule:
         if harmed:  # what is gone is noticed, and made again
             await users.act(identity, "CHECK", Request("u", "r", TIMEOUT))
             await self.quiet(600.0, "of the check")
+        await self.outsiders.help(identity)
         await users.update(identity, users.wanted[identity], Request("u", "r", TIMEOUT))
         await self.quiet(600.0, "of the last update")
         stack = self.stack(identity)

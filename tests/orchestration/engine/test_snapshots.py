@@ -15,7 +15,13 @@ from sqlalchemy import func, select
 from stand import Stand
 from test_crashes import survive
 
-from samovar.orchestration.engine.requests import OPERATIONS_TOPIC, SUPERSEDED_TOPIC, Request
+from samovar.orchestration.engine.requests import (
+    OPERATIONS_TOPIC,
+    SUPERSEDED_TOPIC,
+    ActionNotAllowed,
+    Request,
+)
+from samovar.orchestration.engine.signals import mark_unhealthy
 from samovar.orchestration.engine.snapshots import (
     Snapshot,
     load_snapshot,
@@ -220,3 +226,27 @@ async def test_a_snapshot_that_is_overtaken_failed(tmp_path: Path) -> None:
     await kept.stand.quiet(kept.stack)
     assert not any(key.startswith("saved") for key in kept.cloud.things)
     await kept.stand.close()
+
+
+async def test_no_action_hides_what_failed_before(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    await stand.engine()
+    broken = {"type": "OS::Heat::TestResource", "properties": {"fail": True}}
+    later = {"type": "OS::Heat::RandomString", "depends_on": "broken"}
+    stack = await stand.create(
+        {"heat_template_version": "2021-04-16", "resources": {"broken": broken, "later": later}}
+    )
+    assert (await stand.settled(stack)).status == "FAILED"
+    before = await stand.current(stack)
+    identity, operation = await stand.database.write(lambda c: take_snapshot(c, stack, None, REQUEST))
+    assert operation is not None
+    await stand.bus.ring(OPERATIONS_TOPIC, operation)
+    assert (await stand.quiet(stack)).state == ("SNAPSHOT", "FAILED")
+    taken = await stand.database.read(lambda c: load_snapshot(c, stand.vault, identity))
+    assert taken is not None and "State CREATE_FAILED invalid for snapshot" in taken.status_reason
+    with pytest.raises(ActionNotAllowed, match="later was not made yet"):
+        await stand.database.write(lambda c: mark_unhealthy(c, before["later"], True, None))
+    assert {name: row.state for name, row in (await stand.current(stack)).items()} == {
+        name: row.state for name, row in before.items()
+    }
+    await stand.close()

@@ -70,13 +70,20 @@ class StackAction:
         elif self.action == "SUSPEND":
             good = row.status == COMPLETE or again
         else:
-            good = again or row.status != IN_PROGRESS
+            good = (again or row.status != IN_PROGRESS) and not (row.failed and self._looks_away(row))
         if not good or row.physical_id is None:
             raise StepFailed(
                 "ResourceFailure",
                 f"resources.{row.name}",
                 f"State {row.action}_{row.status} invalid for {self.action.lower()}",
             )
+
+    def _looks_away(self, row: Resource) -> bool:
+        """Whether the action would end well without a look at the object, and so hide what failed before."""
+        if self.action == "CHECK":
+            kind = self.run.kind_of_row(row)
+            return not kind.nested and "check" not in kind.declared.handlers
+        return self.action == "SNAPSHOT"
 
     async def _act(self, row: Resource) -> str | None:
         kind = self.run.kind_of_row(row)

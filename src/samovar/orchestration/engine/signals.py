@@ -21,7 +21,7 @@ from .events import insert_events, prune_events, resource_event
 from .hooks import clear_hook
 from .loaded import LoadedStack
 from .requests import SIGNALS_TOPIC, ActionNotAllowed
-from .rows import CHECK, COMPLETE, FAILED, IN_PROGRESS, Resource
+from .rows import CHECK, COMPLETE, FAILED, IN_PROGRESS, INIT, Resource
 from .store import resource_of
 from .tables import resources
 
@@ -132,6 +132,8 @@ def mark_unhealthy(connection: Connection, row: Resource, unhealthy: bool, reaso
             f"The resource {row.name} has an action in progress; mark it when that is over.",
             "ActionInProgress",
         )
+    if stored["action"] == INIT:
+        raise ActionNotAllowed(f"The resource {row.name} was not made yet.", "NotSupported")
     sick = (stored["action"], stored["status"]) == (CHECK, FAILED)
     if not unhealthy and not sick:
         return
