@@ -20,7 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from samovar.database import Database, Json, Many, Timestamp, utcnow
+from samovar.database import Database, Json, Timestamp, utcnow
+from samovar.database.many import Many
 
 things = Table(
     "things",
@@ -42,10 +43,10 @@ ROWS = [
 def test_rows_are_stored_as_one_by_one(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/d.db")
     database.migrate(things.metadata.create_all)
-    many = Many(insert(things), NAMES)
+    many = Many(insert(things), {name: name for name in NAMES})
     change = Many(
         update(things).where(things.c.id == bindparam("which")).values(data=bindparam("new")),
-        ["which", "new"],
+        {"which": "which", "new": "to"},
     )
 
     def work(connection: Connection) -> None:
@@ -59,7 +60,7 @@ def test_rows_are_stored_as_one_by_one(tmp_path: Path) -> None:
         assert [dict(row._mapping) for row in stored[:3]] == ROWS
         plain = connection.exec_driver_sql("SELECT data, flag, at FROM things ORDER BY number").all()
         assert plain[:3] == plain[3:]
-        change.run(connection, [{"which": "a", "new": {"z": 1}}, {"which": "c", "new": None}])
+        change.run(connection, [{"which": "a", "to": {"z": 1}}, {"which": "c", "to": None}])
         found = {row.id: row.data for row in connection.execute(select(things))}
         assert (found["a"], found["b"], found["c"]) == ({"z": 1}, None, None)
         with pytest.raises(IntegrityError):
@@ -71,7 +72,7 @@ def test_rows_are_stored_as_one_by_one(tmp_path: Path) -> None:
 
 def test_every_name_needs_a_place(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/d.db")
-    wrong = Many(update(things).values(data=bindparam("new")), ["new", "other"])
+    wrong = Many(update(things).values(data=bindparam("new")), {"new": "new", "other": "other"})
     with pytest.raises(ValueError, match="new"):
         database.migrate(lambda connection: wrong.run(connection, [{"new": 1, "other": 2}]))
     database.close_now()

@@ -4,7 +4,7 @@
 from . import mysql as _mysql  # noqa: F401  (how tables are made there)
 from .clock import now
 from .engine import Database, DatabaseFull, DatabaseUnavailable
-from .many import Many
+from .rows import delete_rows, insert_rows, update_rows
 from .tables import Json, Timestamp, hex_id, metadata, new_id, utcnow
 
 __all__ = [
@@ -12,11 +12,13 @@ __all__ = [
     "DatabaseFull",
     "DatabaseUnavailable",
     "Json",
-    "Many",
     "Timestamp",
+    "delete_rows",
     "hex_id",
+    "insert_rows",
     "metadata",
     "new_id",
     "now",
+    "update_rows",
     "utcnow",
 ]

@@ -77,7 +77,7 @@ class Database:
             max_overflow=0,
             pool_recycle=self._settings.connection_recycle_time,
             pool_use_lifo=True,
-            pool_reset_on_return="rollback" if write else None,
+            pool_reset_on_return=None,  # whoever takes one ends the transaction before giving it back
             isolation_level="READ COMMITTED" if write else "AUTOCOMMIT",
             skip_autocommit_rollback=True,
             connect_args=connect_arguments(self.url),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One statement for many rows. On SQLite what SQLAlchemy does for each row costs more than the row."""
+"""A statement run for each of many rows. On SQLite what SQLAlchemy does for each costs more than the row."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class _Prepared:
 
 
 class Many:
-    """An INSERT or UPDATE that is run with many rows, all of which give a value for each of `names`.
+    """An INSERT or UPDATE that is run for many rows. `keys`: its parameters → where each row has them.
 
     On SQLite it is put together once and handed to the driver with plain values; servers are reached
     through SQLAlchemy, which knows best how each driver sends many rows.
     """
 
-    def __init__(self, statement: Insert | Update, names: Sequence[str]) -> None:
-        self._statement, self._names = statement, list(names)
+    def __init__(self, statement: Insert | Update, keys: Mapping[str, str]) -> None:
+        self._statement, self._keys = statement, dict(keys)
         self._prepared: _Prepared | None = None
 
     def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -43,7 +43,8 @@ class Many:
         if not rows:
             return
         if connection.dialect.name != "sqlite":
-            connection.execute(self._statement, list(rows))
+            given = [{name: row[key] for name, key in self._keys.items()} for row in rows]
+            connection.execute(self._statement, given)
             return
         prepared = self._prepared
         if prepared is None:
@@ -51,13 +52,13 @@ class Many:
         connection.exec_driver_sql(prepared.text, list(map(prepared.values, rows)))
 
     def _prepare(self, dialect: Dialect) -> _Prepared:
-        compiled: Any = self._statement.compile(dialect=dialect, column_keys=self._names)
+        compiled: Any = self._statement.compile(dialect=dialect, column_keys=list(self._keys))
         names: list[str] = compiled.positiontup
-        if set(names) != set(self._names):
+        if set(names) != set(self._keys):
             raise ValueError(f"the statement needs values for {sorted(names)}")
         convert = []
         for place, name in enumerate(names):
             processor = compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
             if processor is not None:
                 convert.append((place, processor))
-        return _Prepared(compiled.string, itemgetter(*names), convert)
+        return _Prepared(compiled.string, itemgetter(*(self._keys[name] for name in names)), convert)

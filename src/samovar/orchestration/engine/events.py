@@ -9,20 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, select
 
-from samovar.database import Many, new_id, utcnow
+from samovar.database import insert_rows, new_id, utcnow
 
 from .rows import Resource, Stack
 from .tables import events
 
 STATE_CHANGED = "state changed"
 MAX_REASON = 20_000
-_WRITTEN = (
-    *("id", "stack_id", "resource_name", "physical_id", "resource_type", "action", "status", "status_reason"),
-    *("properties", "created_at"),
-)
-_insert = Many(insert(events), _WRITTEN)
 _first_too_many = (
     select(events.c.sequence)
     .where(events.c.stack_id == bindparam("stack"))
@@ -101,7 +96,7 @@ def resource_event(
 
 def insert_events(connection: Connection, found: Sequence[Mapping[str, Any]]) -> None:
     """Write events in their order."""
-    _insert.run(connection, found)
+    insert_rows(connection, events, found)
 
 
 def prune_events(connection: Connection, stack_id: str, keep: int) -> None:

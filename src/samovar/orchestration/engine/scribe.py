@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
-from samovar.database import Database, DatabaseUnavailable, Many
+from samovar.database import Database, DatabaseUnavailable, delete_rows, insert_rows, update_rows
 from samovar.database.leases import LeaseLost, guard
 
 from .achievements import Done
@@ -63,18 +63,6 @@ _STATE_COLUMNS = (
     "failure",
     "updated_at",
 )
-_KEY = resources.c.id == bindparam("row_id")
-
-
-def _update(names: Sequence[str]) -> Many:
-    given = {name: f"new_{name}" for name in names}
-    changes: dict[str, Any] = {name: bindparam(bound) for name, bound in given.items()}
-    return Many(update(resources).where(_KEY).values(changes), ["row_id", *given.values()])
-
-
-_insert = Many(insert(resources), [*_COLUMNS, "id", "stack_id", "name", "created_at"])
-_update_whole, _update_state = _update(_COLUMNS), _update(_STATE_COLUMNS)
-_delete = delete(resources).where(_KEY)
 _update_done = (
     update(operations).where(operations.c.id == bindparam("operation")).values(done=bindparam("new_done"))
 )
@@ -149,7 +137,7 @@ class Scribe:
             batch.inserts[row.id].update(values)
         else:
             batch.state.pop(row.id, None)
-            batch.whole[row.id] = _bound(row.id, values)
+            batch.whole[row.id] = {"id": row.id, **values}
         return batch.durable
 
     def save_state(self, row: Resource) -> Durable:
@@ -159,9 +147,9 @@ class Scribe:
         if row.id in batch.inserts:
             batch.inserts[row.id].update(values)
         elif row.id in batch.whole:
-            batch.whole[row.id].update(_bound(row.id, values))
+            batch.whole[row.id].update(values)
         else:
-            batch.state[row.id] = _bound(row.id, values)
+            batch.state[row.id] = {"id": row.id, **values}
         return batch.durable
 
     def delete(self, row: Resource) -> Durable:
@@ -228,11 +216,10 @@ class Scribe:
             guard(connection, operations, self.operation_id, self.epoch)
             if done is not None:
                 connection.execute(_update_done, {"operation": self.operation_id, "new_done": done})
-            _insert.run(connection, list(batch.inserts.values()))
-            _update_whole.run(connection, list(batch.whole.values()))
-            _update_state.run(connection, list(batch.state.values()))
-            if batch.deletes:
-                connection.execute(_delete, [{"row_id": identity} for identity in batch.deletes])
+            insert_rows(connection, resources, list(batch.inserts.values()))
+            update_rows(connection, resources, _COLUMNS, list(batch.whole.values()))
+            update_rows(connection, resources, _STATE_COLUMNS, list(batch.state.values()))
+            delete_rows(connection, resources, batch.deletes)
             insert_events(connection, batch.events)
             if prune:
                 prune_events(connection, self.stack_id, self._max_events)
@@ -256,10 +243,6 @@ class Scribe:
         values = {name: getattr(row, name) for name in _COLUMNS}
         values["secrets"] = self._vault.seal(row.secrets) if row.secrets else None
         return values
-
-
-def _bound(row_id: str, values: dict[str, Any]) -> dict[str, Any]:
-    return {"row_id": row_id} | {f"new_{name}": value for name, value in values.items()}
 
 
 def _looked_at(future: asyncio.Future[None]) -> None:
