@@ -50,7 +50,8 @@ if [ $# -eq 0 ]; then
     "$venv/bin/ruff" format --check -q src tests benchmarks scripts
     "$venv/bin/mypy"
     "$venv/bin/lint-imports" --no-cache
-    set -- -n 2 --dist loadfile tests  # two at a time: each file's tests stay together
+    # Two at a time: each file's tests stay together, and those that take long come first (tests/conftest.py).
+    set -- -n 2 --dist loadfile --no-loadscope-reorder tests
 fi
 [ -x "$clients/bin/openstack" ] || set_clients
 export SAMOVAR_CLIENTS="$clients/bin"

@@ -19,7 +19,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 NAMESPACES = Path("/run/netns")
-RANGES = {"gw0": (25, 27), "gw1": (28, 30)}  # external addresses of clouds of tests that run side by side
+# External addresses of clouds of tests that run side by side.
+RANGES = {"gw0": (25, 26), "gw1": (27, 28), "gw2": (29, 30)}
 
 
 @dataclass

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,26 @@ from servers.again import run_changes_twice
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile("any machine")
+
+# Rooms of files that take long, the longest first: they run first, so that workers who take whole files
+# (scripts/test.sh) end together.
+LONG_ROOMS = (
+    *("simulation", "faults", "cluster", "scenario", "clients", "deploy", "database", "orchestration/engine"),
+    *("cloud/host", "cli", "loadbalancer", "cloud/network", "cloud/compute"),
+)
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long rooms first, then files of many tests; the order inside a file stays."""
+    tests = Counter(item.path for item in items)
+
+    def turn(item: pytest.Item) -> tuple[int, int, str]:
+        file = os.path.relpath(item.path, HERE)
+        rooms = [place for place, room in enumerate(LONG_ROOMS) if file.startswith(f"{room}/")]
+        return (rooms or [len(LONG_ROOMS)])[0], -tests[item.path], file
+
+    items.sort(key=turn)
 
 
 @pytest.fixture(scope="session")
