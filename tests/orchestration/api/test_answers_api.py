@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -149,3 +150,40 @@ async def test_other_versions_below_a_prefix(heat: Client) -> None:
         {**scope, "server": ("here", 80), "client": ("here", 1), "http_version": "1.1"}, receive, send
     )
     assert sent[0]["status"] == 300
+
+
+async def test_a_stack_from_a_url(heat: Client) -> None:
+    url = "http://templates.example/inner.template"
+    inner: dict[str, Any] = {
+        "HeatTemplateFormatVersion": "2012-12-12",
+        "Parameters": {"word": {"Type": "String"}},
+        "Resources": {"t": {"Type": "OS::Heat::TestResource", "Properties": {"value": {"Ref": "word"}}}},
+        "Outputs": {"said": {"Value": {"Fn::GetAtt": ["t", "output"]}}},
+    }
+    outer = template(
+        parameters={"where": {"type": "string"}, "word": {"type": "string"}},
+        resources={
+            "inside": {
+                "type": "AWS::CloudFormation::Stack",
+                "properties": {
+                    "TemplateURL": {"get_param": "where"},
+                    "Parameters": {"word": {"get_param": "word"}},
+                    "TimeoutInMinutes": 5,
+                },
+            }
+        },
+        outputs={"said": {"value": {"get_attr": ["inside", "Outputs.said"]}}},
+    )
+    body = {"files": {url: json.dumps(inner)}, "parameters": {"where": url, "word": "first"}}
+    stack = await heat.create(template=outer, **body)
+    await heat.until(stack, "CREATE_COMPLETE")
+    assert (await heat("GET", f"{stack}/outputs/said")).json["output"]["output_value"] == "first"
+    assert (await heat("PATCH", stack, {"parameters": {"word": "second"}})).status == 202
+    await heat.until(stack, "UPDATE_COMPLETE")
+    assert (await heat("GET", f"{stack}/outputs/said")).json["output"]["output_value"] == "second"
+    (resource,) = (await heat("GET", f"{stack}/resources")).json["resources"]
+    assert [link["rel"] for link in resource["links"]] == ["self", "stack", "nested"]
+
+    nowhere = {"where": "http://127.0.0.1:1/x.template", "word": "x"}
+    answer = await heat("POST", STACKS, {"stack_name": "n", "template": outer, "parameters": nowhere})
+    assert answer.status == 400 and "127.0.0.1" in answer.json["error"]["message"]

@@ -56,3 +56,15 @@ def test_a_port_with_subnets_of_its_own_waits_for_their_routers_only():
 def test_other_types_add_nothing():
     assert "net" not in implicit_requirements(STACK)
     assert implicit_requirements({"a": ("OS::Heat::Value", {})}) == {}
+
+
+def test_public_addresses_of_ec2_wait_for_the_way_out():
+    vpc = Unknown("vpc id")
+    stack = {
+        "table": ("AWS::EC2::RouteTable", {"VpcId": vpc}),
+        "led": ("AWS::EC2::SubnetRouteTableAssociation", {"RouteTableId": Unknown("table id")}),
+        "out": ("AWS::EC2::VPCGatewayAttachment", {"VpcId": vpc}),
+        "ip": ("AWS::EC2::EIP", {}),
+    }
+    added = implicit_requirements(stack)
+    assert added["out"] == {"table"} and added["ip"] == {"out", "led"}

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from samovar.orchestration.engine.groups import AWS_STACK
 from samovar.orchestration.resources.registry import find_type
 from samovar.orchestration.resources.schema import ResourceType
 from samovar.orchestration.templates import StackScope, Template, TemplateError, load
@@ -54,6 +55,8 @@ def _type_needs(draft: Draft, kind: Any, properties: Any, name: str | None, leve
         return True
     if declared.noop:
         return False
+    if declared.name == AWS_STACK:
+        return _template_needs(draft, draft.files.get(_url(draft, properties)), level + 1)
     if declared.nested_stack:
         members = _members(declared, properties)
         return any(_type_needs(draft, member, values, None, level + 1) for member, values in members)
@@ -68,6 +71,14 @@ def _template_needs(draft: Draft, text: str | None, level: int) -> bool:
     except TemplateError:
         return True
     return any(_type_needs(draft, kind, values, name, level) for name, (kind, values) in _contents(template))
+
+
+def _url(draft: Draft, properties: Any) -> str:
+    """Where the template of an inner stack is: given as text or by a parameter."""
+    given = properties.get("TemplateURL") if isinstance(properties, Mapping) else None
+    if isinstance(given, Mapping):
+        given = draft.parameters.typed.get(str(given.get("get_param", given.get("Ref"))))
+    return given if isinstance(given, str) else ""
 
 
 def _members(declared: ResourceType, properties: Any) -> list[Content]:

@@ -11,7 +11,7 @@ from typing import Any
 from samovar.clients import Cloud
 from samovar.diagnostics import Diagnostics, Place
 from samovar.orchestration.engine.definitions import Definition
-from samovar.orchestration.engine.groups import GROUPS
+from samovar.orchestration.engine.groups import AWS_STACK, GROUPS
 from samovar.orchestration.engine.parts import Parts
 from samovar.orchestration.engine.sandbox import Budget
 from samovar.orchestration.engine.texts import limits_of
@@ -46,7 +46,7 @@ from samovar.orchestration.templates.surroundings import Surroundings
 from samovar.orchestration.templates.validation import validate
 from samovar.web import BadRequest
 
-from .fetching import fetch_implementations, fetch_template
+from .fetching import fetch_implementations, fetch_inner_stacks, fetch_template
 from .transports import check_transports, has_transport
 from .values import truth, whole_number
 
@@ -114,7 +114,12 @@ class DraftReader:
         draft.files |= await fetch_implementations(
             draft.template, draft.environment, draft.files, self.parts.settings.engine
         )
-        return await asyncio.to_thread(self._check, draft, values_needed)
+        draft = await asyncio.to_thread(self._check, draft, values_needed)
+        if any(each.type == AWS_STACK for each in draft.template.resources.values()):
+            settings = self.parts.settings.engine
+            scope = StackScope(draft.template, draft.parameters, files=draft.files)
+            draft.files |= await fetch_inner_stacks(draft.template, scope, draft.files, settings)
+        return draft
 
     def _read(self, given: Any, body: Mapping[str, Any], identity: StackIdentity) -> Draft:
         self._check_size(given)

@@ -8,12 +8,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from samovar.config.settings import EngineSettings
-from samovar.orchestration.templates import Environment, Template, is_template_name, parse
+from samovar.orchestration.engine.groups import AWS_STACK
+from samovar.orchestration.templates import (
+    Environment,
+    StackScope,
+    Template,
+    TemplateError,
+    is_template_name,
+    parse,
+    resolve,
+)
 from samovar.orchestration.templates.limits import Limits
 from samovar.web import BadRequest
 from samovar.web.public_urls import FetchFailed, fetch_text
 
 MOST_URLS = 50
+TEMPLATE_URL = "TemplateURL"
 
 
 async def fetch_template(url: str, settings: EngineSettings) -> str:
@@ -58,6 +68,36 @@ def _urls_of(template: Template) -> Iterable[str]:
     for definition in template.resources.values():
         if isinstance(definition.type, str) and _is_url(definition.type):
             yield definition.type
+        given = definition.properties if definition.type == AWS_STACK else None
+        if isinstance(given, dict) and isinstance(given.get(TEMPLATE_URL), str):
+            yield given[TEMPLATE_URL]
+
+
+async def fetch_inner_stacks(
+    template: Template, scope: StackScope, files: Mapping[str, str], settings: EngineSettings
+) -> dict[str, str]:
+    """The templates of AWS::CloudFormation::Stack whose URLs the parameters say. Raises BadRequest."""
+    urls = []
+    for definition in scope.enabled.values():
+        if definition.type != AWS_STACK:
+            continue
+        try:
+            values = resolve(definition.properties, scope)
+        except TemplateError:
+            continue  # told by the validation
+        url = values.get(TEMPLATE_URL) if isinstance(values, dict) else None
+        if isinstance(url, str) and url not in files:
+            urls.append(url)
+    fetched: dict[str, str] = {}
+    for url in dict.fromkeys(urls):
+        fetched[url] = await fetch_template(url, settings)
+        inner, _ = await asyncio.to_thread(
+            parse, fetched[url], url, Limits(characters=settings.max_template_size)
+        )
+        if inner is not None:
+            known = {**files, **fetched}
+            fetched |= await fetch_implementations(inner, Environment(), known, settings)
+    return fetched
 
 
 def _is_url(name: Any) -> bool:

@@ -110,7 +110,7 @@ class Service:
         for name in ("StackName", "LogicalResourceId"):
             needed(params, name)
         stack, row = await find_resource(
-            self.parts, call, params["StackName"], params["LogicalResourceId"], params
+            self.parts, call, params["StackName"], params["LogicalResourceId"], params, reading=True
         )
         return await self._detail(stack, row)
 

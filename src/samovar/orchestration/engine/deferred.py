@@ -37,6 +37,7 @@ from .vault import Vault
 
 log = logging.getLogger(__name__)
 
+BORROWED = "borrowed"  # in the secret of a trust that another stack has to withdraw
 CloudFor = Callable[[Credentials], Cloud]
 """Makes the way into the cloud that these credentials open."""
 
@@ -58,10 +59,15 @@ class Deferred:
 
 async def delegate(context: Context, cloud_for: CloudFor, trustee: PasswordCredentials | None) -> Deferred:
     """Have the caller delegate. Raises CloudError when Identity refuses."""
-    cloud = cloud_for(TokenCredentials(context.token))
     project = context.project_id or ""
     if trustee is not None:
         trustee_id = trustee.user_id or await cloud_for(trustee).user_id()
+        if context.trust_id is not None:
+            # A stack inside another's: who asks is the service, by the trust of the stack outside. That is
+            # not redelegated but used as it is, and withdrawn with the stack outside.
+            secret = {"trust_id": context.trust_id, "trustee_user_id": trustee_id, BORROWED: True}
+            return Deferred(new_id(), "trust", context.user_id, project, secret)
+        cloud = cloud_for(TokenCredentials(context.token))
         body = {
             "trustor_user_id": context.user_id,
             "trustee_user_id": trustee_id,
@@ -72,6 +78,7 @@ async def delegate(context: Context, cloud_for: CloudFor, trustee: PasswordCrede
         answer = await cloud.request("identity", "POST", "/OS-TRUST/trusts", json={"trust": body})
         secret = {"trust_id": answer.body["trust"]["id"], "trustee_user_id": trustee_id}
         return Deferred(new_id(), "trust", context.user_id, project, secret)
+    cloud = cloud_for(TokenCredentials(context.token))
     name = f"samovar-{new_id()}"
     path = f"/users/{segment(context.user_id)}/application_credentials"
     wanted = {"name": name, "description": "Lets the orchestration service act for a stack."}
@@ -119,6 +126,8 @@ def credentials_of(deferred: Deferred, trustee: PasswordCredentials | None) -> C
 
 async def withdraw(deferred: Deferred, cloud_for: CloudFor, trustee: PasswordCredentials | None) -> None:
     """Take the delegation back. One that is gone already, or cannot be reached, is not an error."""
+    if deferred.secret.get(BORROWED):
+        return
     try:
         cloud = cloud_for(credentials_of(deferred, trustee))
         if deferred.kind == "trust":

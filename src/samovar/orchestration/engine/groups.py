@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from samovar.orchestration.resources.registry import canonical_name
-from samovar.orchestration.templates.errors import RequestLimitExceeded
+from samovar.orchestration.templates.errors import RequestLimitExceeded, StackValidationFailed, TemplateError
 from samovar.orchestration.templates.values import Value
 
 from .deployment_groups import MEMBERS, deployment_group, deployment_group_attribute
@@ -20,6 +20,7 @@ from .wanted import Evaluable, Wanted
 if TYPE_CHECKING:
     from .loaded import LoadedStack
 
+AWS_STACK = "AWS::CloudFormation::Stack"
 SKIPPED = "name_blacklist"
 MOST_MEMBERS = 100_000
 VERSION = "2015-04-30"
@@ -189,7 +190,24 @@ def _resource_chain(
     return [Phase(group_template(resources))], {}
 
 
+def _template_at_url(
+    stack: Evaluable, wanted: Wanted, notes: Mapping[str, Any], child: LoadedStack | None
+) -> tuple[list[Phase], dict[str, Any]]:
+    """The stack of AWS::CloudFormation::Stack: its template was fetched with the request that named it."""
+    url = str(wanted.values["TemplateURL"])
+    text = stack.definition.files.get(url)
+    if text is None:
+        raise StackValidationFailed(
+            f"The template at {url} was not fetched: its URL was not known when the stack was requested.",
+            code="missing-file",
+            advice="Give TemplateURL as text or by a parameter, or send the text in `files` under the URL",
+        )
+    given = wanted.values.get("Parameters") or {}
+    return [Phase(text, {name: value for name, value in given.items() if value is not None})], {}
+
+
 GROUPS: Mapping[str, Grow] = {
+    AWS_STACK: _template_at_url,
     "OS::Heat::ResourceGroup": _resource_group,
     "OS::Heat::ResourceChain": _resource_chain,
     **dict.fromkeys(MEMBERS, deployment_group),
@@ -200,6 +218,8 @@ GROUPS: Mapping[str, Grow] = {
 async def group_attribute(child: LoadedStack, row: Resource, attribute: str, path: Sequence[Value]) -> Value:
     """An attribute of a group, from its members."""
     kind = canonical_name(row.definition.get("implementation") or row.type)
+    if kind == AWS_STACK:
+        return await _output(child, row, attribute)
     if kind in MEMBERS:
         return await deployment_group_attribute(child, attribute, path)
     if kind in SCALING_GROUPS:
@@ -228,3 +248,17 @@ async def group_attribute(child: LoadedStack, row: Resource, attribute: str, pat
             return await child.read_attribute(name, str(path[0]), path[1:])
         return await child.read_reference(name)
     return [await child.read_attribute(name, attribute, path) for name in members]
+
+
+async def _output(child: LoadedStack, row: Resource, attribute: str) -> Value:
+    """`Outputs.<name>` of a stack from a URL."""
+    section, _, name = attribute.partition(".")
+    output = child.template.outputs.get(name)
+    if section != "Outputs" or output is None:
+        raise ValueError(f'The stack {row.name} has no attribute "{attribute}".')
+    if child.scope.is_enabled(output) is False:
+        return None
+    try:
+        return await child.resolve(output.value)
+    except TemplateError as error:
+        raise ValueError(f"Error in {row.name} output {name}: {error}") from error

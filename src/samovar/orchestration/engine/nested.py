@@ -6,7 +6,9 @@ The parent's row and the child's operation are written in one commit; the parent
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from samovar.database import new_id, utcnow
@@ -16,8 +18,9 @@ from samovar.orchestration.templates.parser import load
 from .child_template import child_definition, child_plan
 from .children import Submitted, act_on_child, child_name, load_child, request_for_child, wait_for_child
 from .definitions import Definition
-from .groups import SKIPPED, Phase
+from .groups import AWS_STACK, SKIPPED, Phase
 from .requests import (
+    Request,
     create_stack,
     update_stack,
 )
@@ -176,13 +179,13 @@ class NestedSteps:
             await self._check_limits(len(template.resources))
             child = self._new_child(row, template.description)
             row.physical_id = child.id
-            request = request_for_child(run)
+            request = _within(wanted, request_for_child(run))
             change = Submitted(
                 lambda c: create_stack(c, run.parts.vault, child, definition, request, _first(run))
             )
         else:
             observed = {"converge": True} if run.operation.details.get("converge") else {}
-            request = request_for_child(run, **observed)
+            request = _within(wanted, request_for_child(run, **observed))
             verb = "ROLLBACK" if run.operation.action == "ROLLBACK" else "UPDATE"
             identity = child.id
             change = Submitted(
@@ -242,6 +245,15 @@ class NestedSteps:
     async def act(self, row: Resource, action: str) -> None:
         """Have the nested stack do the same action, and wait for it."""
         await act_on_child(self.run, row, action)
+
+
+def _within(wanted: Wanted, request: Request) -> Request:
+    """A stack from a URL may have less time than the stack that it is in."""
+    minutes = wanted.values.get("TimeoutInMinutes") if wanted.kind.declared.name == AWS_STACK else None
+    if not minutes:
+        return request
+    end = utcnow() + datetime.timedelta(minutes=minutes)
+    return replace(request, deadline=end if request.deadline is None else min(request.deadline, end))
 
 
 def _first(run: StackRun) -> str:

@@ -141,6 +141,13 @@ def _vpc_attachment(index: _Index, values: Mapping[str, Any]) -> Iterator[str]:
             yield name
 
 
+def _public_address(index: _Index, _values: Mapping[str, Any]) -> Iterator[str]:
+    """Addresses lead nowhere before the VPCs have their way out, and hold the routers that lead to them."""
+    for kind in ("AWS::EC2::VPCGatewayAttachment", "AWS::EC2::SubnetRouteTableAssociation"):
+        for name, _ in index.by_type[kind]:
+            yield name
+
+
 _RULES: Mapping[str, Callable[[_Index, Mapping[str, Any]], Iterator[str]]] = {
     _PORT: _port,
     "OS::Nova::Server": _server,
@@ -151,5 +158,7 @@ _RULES: Mapping[str, Callable[[_Index, Mapping[str, Any]], Iterator[str]]] = {
     "OS::Neutron::FloatingIPPortForward": _association,
     "OS::Neutron::ExtraRoute": _extra_route,
     "OS::Neutron::ExtraRouteSet": _extra_route,
+    "AWS::EC2::EIP": _public_address,
+    "AWS::EC2::EIPAssociation": _public_address,
     "AWS::EC2::VPCGatewayAttachment": _vpc_attachment,
 }

@@ -7,8 +7,15 @@ from collections.abc import Mapping
 from functools import cache
 
 from samovar.orchestration.resources.behaviour import Behaviour
+from samovar.orchestration.resources.behaviours.agents import AccessKey, User
 from samovar.orchestration.resources.behaviours.compute import FLAVOR, KEY_PAIR, SERVER_GROUP
 from samovar.orchestration.resources.behaviours.deployed_server import DeployedServer
+from samovar.orchestration.resources.behaviours.elastic_address import (
+    AddressAssociation,
+    ElasticAddress,
+    NovaAddressAssociation,
+    NovaFloatingIP,
+)
 from samovar.orchestration.resources.behaviours.identity import (
     DOMAIN,
     ENDPOINT,
@@ -23,6 +30,7 @@ from samovar.orchestration.resources.behaviours.identity import (
 )
 from samovar.orchestration.resources.behaviours.image import WEB_IMAGE
 from samovar.orchestration.resources.behaviours.instance import Instance
+from samovar.orchestration.resources.behaviours.instance_security import INSTANCE_SECURITY_GROUP
 from samovar.orchestration.resources.behaviours.key_management import (
     CERTIFICATE_CONTAINER,
     GENERIC_CONTAINER,
@@ -97,6 +105,15 @@ from samovar.orchestration.resources.behaviours.software_deployment import (
 )
 from samovar.orchestration.resources.behaviours.unavailable import Unavailable
 from samovar.orchestration.resources.behaviours.values import Placeholder, RandomString, TestResource, Value
+from samovar.orchestration.resources.behaviours.vpc import (
+    NETWORK_INTERFACE,
+    ROUTE_TABLE,
+    VPC,
+    InternetGateway,
+    SubnetRouteTableAssociation,
+    VpcGatewayAttachment,
+)
+from samovar.orchestration.resources.behaviours.vpc import SUBNET as VPC_SUBNET
 from samovar.orchestration.resources.behaviours.waiting import (
     AccessPolicy,
     AwsWaitCondition,
@@ -122,7 +139,19 @@ _BEHAVIOURS: Mapping[str, Behaviour] = {
     "AWS::AutoScaling::ScalingPolicy": AwsScalingPolicy(),
     "AWS::CloudFormation::WaitCondition": AwsWaitCondition(),
     "AWS::CloudFormation::WaitConditionHandle": PresignedHandle(),
+    "AWS::EC2::EIP": ElasticAddress(),
+    "AWS::EC2::EIPAssociation": AddressAssociation(),
     "AWS::EC2::Instance": Instance(),
+    "AWS::EC2::InternetGateway": InternetGateway(),
+    "AWS::EC2::NetworkInterface": NETWORK_INTERFACE,
+    "AWS::EC2::RouteTable": ROUTE_TABLE,
+    "AWS::EC2::SecurityGroup": INSTANCE_SECURITY_GROUP,
+    "AWS::EC2::Subnet": VPC_SUBNET,
+    "AWS::EC2::SubnetRouteTableAssociation": SubnetRouteTableAssociation(),
+    "AWS::EC2::VPC": VPC,
+    "AWS::EC2::VPCGatewayAttachment": VpcGatewayAttachment(),
+    "AWS::IAM::AccessKey": AccessKey(),
+    "AWS::IAM::User": User(),
     "OS::Barbican::CertificateContainer": CERTIFICATE_CONTAINER,
     "OS::Barbican::GenericContainer": GENERIC_CONTAINER,
     "OS::Barbican::Order": ORDER,
@@ -185,6 +214,8 @@ _BEHAVIOURS: Mapping[str, Behaviour] = {
     "OS::Neutron::SecurityGroupRule": SECURITY_GROUP_RULE,
     "OS::Neutron::Subnet": SUBNET,
     "OS::Nova::Flavor": FLAVOR,
+    "OS::Nova::FloatingIP": NovaFloatingIP(),
+    "OS::Nova::FloatingIPAssociation": NovaAddressAssociation(),
     "OS::Nova::KeyPair": KEY_PAIR,
     "OS::Neutron::SubnetPool": SUBNET_POOL,
     "OS::Nova::Quota": COMPUTE_QUOTA,
