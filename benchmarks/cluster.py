@@ -124,7 +124,7 @@ class Heat:
 
 @contextlib.contextmanager
 def servers(kind: str) -> Iterator[tuple[Any, RabbitMQ]]:
-    database, broker = KINDS[kind](), RabbitMQ()
+    database, broker = KINDS[kind](durable=True), RabbitMQ(durable=True)
     try:
         yield database, broker
     finally:

@@ -13,13 +13,13 @@ ACCOUNT = "CREATE USER IF NOT EXISTS samovar@'%' IDENTIFIED BY 'secret'; GRANT A
 
 
 class MariaDB(Program):
-    """Started at once; `new()` makes a database and gives its address."""
+    """Started at once; `new()` makes a database and gives its address. `durable`: a commit waits for the disk."""
 
     kind = "mariadb"
 
-    def __init__(self) -> None:
-        super().__init__("mariadb")
-        self._made = 0
+    def __init__(self, *, durable: bool = False) -> None:
+        super().__init__("mariadb", durable=durable)
+        self._made, self._durable = 0, durable
         self.run(
             found("mariadb-install-db"), "--no-defaults", f"--datadir={self.directory / 'data'}",
             "--auth-root-authentication-method=normal", "--skip-test-db", f"--user={getpass.getuser()}",
@@ -38,9 +38,9 @@ class MariaDB(Program):
             "port": self.port,
             "bind-address": "127.0.0.1",
             "user": getpass.getuser(),
-            "innodb-flush-log-at-trx-commit": 2,
-            "innodb-doublewrite": 0,
-            "debug-no-sync": 1,
+            "innodb-flush-log-at-trx-commit": 1 if self._durable else 2,
+            "innodb-doublewrite": int(self._durable),
+            "debug-no-sync": int(not self._durable),
             "innodb-log-file-size": "16M",
             "innodb-buffer-pool-size": "64M",
             "max-connections": 300,

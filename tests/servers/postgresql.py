@@ -17,13 +17,13 @@ def _binaries() -> Path:
 
 
 class PostgreSQL(Program):
-    """Started at once; `url(name)` is the address of a database."""
+    """Started at once; `new()` makes a database and gives its address. `durable`: a commit waits for the disk."""
 
     kind = "postgresql"
 
-    def __init__(self) -> None:
-        super().__init__("postgresql", "postgres")
-        self._made = 0
+    def __init__(self, *, durable: bool = False) -> None:
+        super().__init__("postgresql", "postgres", durable=durable)
+        self._made, self._durable = 0, "on" if durable else "off"
         self.run(
             str(_binaries() / "initdb"), "-D", str(self.directory / "data"), "-U", "samovar",
             "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8",
@@ -36,8 +36,8 @@ class PostgreSQL(Program):
             "listen_addresses": "127.0.0.1",
             "port": self.port,
             "unix_socket_directories": self.directory,
-            "fsync": "off",
-            "full_page_writes": "off",
+            "fsync": self._durable,
+            "full_page_writes": self._durable,
             "max_connections": 200,
             "shared_buffers": "32MB",
         }

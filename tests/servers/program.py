@@ -18,12 +18,15 @@ import pytest
 
 
 class Program:
-    """Start, wait until it answers, freeze, kill, start again, stop. `user`: who runs it where we are root."""
+    """Start, wait until it answers, freeze, kill, start again, stop.
 
-    def __init__(self, name: str, user: str | None = None) -> None:
+    `user`: who runs it where we are root. `durable`: its files are on a disk, not in memory.
+    """
+
+    def __init__(self, name: str, user: str | None = None, *, durable: bool = False) -> None:
         self.name = name
         self.user = user if os.geteuid() == 0 else None
-        self.directory = Path(tempfile.mkdtemp(prefix=f"sv-{name}-", dir=_fast()))
+        self.directory = Path(tempfile.mkdtemp(prefix=f"sv-{name}-", dir=None if durable else _fast()))
         self.directory.chmod(0o755)
         if self.user:
             known = pwd.getpwnam(self.user)

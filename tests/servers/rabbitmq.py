@@ -32,8 +32,9 @@ class RabbitMQ(Program):
         user: str = "samovar",
         password: str | None = None,
         cluster: Sequence[str] = (),
+        durable: bool = False,
     ) -> None:
-        super().__init__("rabbitmq")
+        super().__init__("rabbitmq", durable=durable)
         self.cluster = tuple(cluster)
         self.host, self.port, self.prefix = host, port or self.port, tuple(prefix)
         self.account, self.password = user, password or secrets.token_hex(8)
