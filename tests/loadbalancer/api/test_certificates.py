@@ -138,6 +138,24 @@ async def test_clients_with_certificates(member, keys, lb):
         assert (await member.refused("PUT", path, {"listener": wrong}))[0] == 400
 
 
+async def test_clients_need_no_certificate_any_more(member, keys, lb):
+    body = {
+        "loadbalancer_id": lb["id"],
+        "protocol": "TERMINATED_HTTPS",
+        "protocol_port": 443,
+        "default_tls_container_ref": await bundle(keys),
+        "client_ca_tls_container_ref": await store(keys, certificate("ca", KEY).public_bytes(PEM).decode()),
+        "client_authentication": "MANDATORY",
+    }
+    made = await member.create("listeners", **body)
+    path = f"/listeners/{made['id']}"
+    away = {"client_authentication": None, "client_ca_tls_container_ref": None}
+    shown = (await member.put(path, listener=away))["listener"]
+    assert (shown["client_authentication"], shown["client_ca_tls_container_ref"]) == ("NONE", None)
+    status, words = await member.refused("PUT", path, {"listener": {"client_authentication": None}})
+    assert status == 400 and "client_authentication" in words
+
+
 async def test_a_pool_that_speaks_tls(member, keys, lb, worker):
     ca = await store(keys, certificate("ca", KEY).public_bytes(PEM).decode())
     await member.create(

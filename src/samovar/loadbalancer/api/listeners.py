@@ -17,6 +17,9 @@ from .references import References, check_references
 from .statistics import of_listener
 
 
+ASKED = "client_authentication"
+
+
 class Listeners(Objects):
     """``/v2.0/lbaas/listeners``."""
 
@@ -50,6 +53,8 @@ class Listeners(Objects):
     async def update(self, call: Call) -> Any:
         row = await self.read(call, "put")
         body = wrapped(call.body, self.argument, self.kind.name)
+        if row["client_ca_tls_container_ref"] and ASKED in body and body[ASKED] is None:
+            body = {**body, ASKED: "NONE"}  # without a CA there is nothing to take back, and null is refused
         given = changed(self.argument, self.kind.name, body, self.fields)
         if any(given.get(name) for name in OF_TLS[:4]):
             await check_references(self.backend, call, References.of_listener({**row, **given}))
