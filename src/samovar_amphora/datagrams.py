@@ -223,8 +223,20 @@ class Datagrams:
         return not (listener.get("pool") or {}).get("monitor") or seen is None or seen.up is not False
 
     def _order(self, listener: Mapping[str, Any]) -> tuple[str, ...]:
+        """Empty where weights say it, and until it is known how the flows are among new members."""
         known = self._turns.get(listener["id"])
-        return known.names if known is not None and _by_connections(listener) else ()
+        if known is None or not _by_connections(listener) or known.weights != self._weights(listener):
+            return ()
+        return known.names
+
+    def _weights(self, listener: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+        """The members that take new flows, and their weights."""
+        found = [
+            one
+            for version in (4, 6)
+            for one in eligible(listener["pool"], version, lambda one: self._up(listener, one))
+        ]
+        return tuple((one["id"], max(int(one["weight"]), 1)) for one in found)
 
     def _number(self, identity: str) -> int:
         if identity not in self._numbers:
@@ -334,16 +346,12 @@ class Datagrams:
                         log.warning("%s", error)
 
     def _turns_of(self, listener: Mapping[str, Any], flowing: Mapping[int, int]) -> Turns:
-        pool, mine = listener["pool"], self._number(listener["id"])
-        members = [
-            one for version in (4, 6) for one in eligible(pool, version, lambda one: self._up(listener, one))
-        ]
-        weights = tuple((one["id"], max(int(one["weight"]), 1)) for one in members)
+        mine, weights = self._number(listener["id"]), self._weights(listener)
         many = [flowing.get(mark(mine, self._member_number(listener["id"], name)), 0) for name, _ in weights]
         even, known = level(many, [weight for _, weight in weights]), self._turns.get(listener["id"])
         if known is not None and even and known.even and known.weights == weights:
             return known
-        found = turns(many, [weight for _, weight in weights], TURNS if members else 0)
+        found = turns(many, [weight for _, weight in weights], TURNS if weights else 0)
         names = tuple(weights[at][0] for at in found)
         if known is not None and (known.even, known.weights, known.names) == (even, weights, names):
             return known

@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -413,8 +414,11 @@ def test_what_administrators_offer(options):
     for chosen in ("--flavor h", "--availability-zone z"):
         o.names_in(f"list {chosen}", ["flavored"])
     o.run("delete flavored")
-    for name in ("flavor delete h", "flavorprofile delete fq"):
-        o.run(name, admin=True, status=1 if "profile" in name else 0)
+    assert "in use" in o.run("flavorprofile delete fq", admin=True, status=1).stderr
+    assert o.json("flavorprofile show fq", admin=True)["provider_name"] == "octavia"
+    assert o.json("availabilityzoneprofile show zq", admin=True)["name"] == "zq"
+    assert o.json("availabilityzone show z")["enabled"] is True
+    assert {"amphora", "octavia"} <= {row["name"] for row in o.json("provider list")}
 
 
 def test_quotas(options):
@@ -449,8 +453,24 @@ def test_amphorae(options):
 
 
 def test_everything_goes(options):
-    for row in options.json("list"):
-        options.run(f"delete --cascade {row['id']}")
+    o = options
+    o.run("pool delete spare")
+    for row in o.json("list"):
+        o.run(f"delete --cascade {row['id']}")
+    deadline = time.monotonic() + 60
+    while o.json("list"):
+        assert time.monotonic() < deadline
+    for line in (
+        "flavor delete h",
+        "flavor delete g",
+        "flavorprofile delete fq",
+        "availabilityzone delete z",
+        "availabilityzone delete y",
+        "availabilityzoneprofile delete zq",
+        "quota reset samovar",
+    ):
+        o.run(line, admin=True)
+    assert o.json("quota defaults show")["load_balancer"] == -1
 
 
 def test_no_option_was_left_out(options):

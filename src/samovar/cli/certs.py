@@ -173,7 +173,8 @@ async def _rotate(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"renewed": result.renewed, "failed": result.failed}))
     else:
-        print(f"{result.renewed} amphorae have another certificate; nothing was interrupted.")
+        many = "1 amphora has" if result.renewed == 1 else f"{result.renewed} amphorae have"
+        print(f"{many} another certificate; nothing was interrupted.")
         for identity, reason in result.failed.items():
             print(f"amphora {identity} has not: {reason}")
     return 1 if result.failed else 0

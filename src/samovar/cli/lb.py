@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import datetime
+import difflib
 import json
 import sys
 from typing import Any
@@ -86,7 +87,11 @@ async def _find(api: Orchestration, name: str) -> str:
             raise CommandError(f"there are {len(found)} load balancers {name!r}; give the id of one")
         if found:
             return str(found[0]["id"])
-    raise CommandError(f"there is no load balancer {name!r}; see 'openstack loadbalancer list'")
+    every = (await api.ask("GET", ROOT, query={"fields": "name"}, service=SERVICE))["loadbalancers"]
+    names = sorted({str(one["name"]) for one in every})
+    near = [one for one in names if name in one] or difflib.get_close_matches(name, names)
+    meant = f"; did you mean {' or '.join(near[:3])}?" if near else "; see 'openstack loadbalancer list'"
+    raise CommandError(f"there is no load balancer {name!r}{meant}")
 
 
 def _text(why: dict[str, Any]) -> str:

@@ -77,11 +77,13 @@ def local_cloud(state: StateDirectory, running: Running) -> Cloud:
 
 def service_cloud(state: StateDirectory, running: Running, name: str) -> Cloud:
     """The way of one of the services into the cloud that runs here."""
+    from samovar.cloud.identity import project_of
+
     credentials = PasswordCredentials(
         password=passwords(state)[name],
         username=name,
         user_domain_id=DOMAIN,
-        project_name="service",
+        project_name=project_of(name),
         project_domain_id=DOMAIN,
     )
     return Cloud(f"{running.origin}/identity/v3", credentials, transport=Http())

@@ -32,7 +32,7 @@ def service_user(settings: Settings, name: str, *, elsewhere: bool) -> PasswordC
         password,
         username=name,
         user_domain_id="default",
-        project_name="service",
+        project_name=identity.project_of(name),
         project_domain_id="default",
     )
 

@@ -48,6 +48,8 @@ PROJECTS = {
     "samovar": "The first project",
     "service": "The services themselves",
 }
+BALANCER = "octavia"
+"""Its amphorae are servers of the administrators' project, who see them in their list."""
 SERVICE_USERS = ("heat", "nova", "neutron", "glance", "octavia", "ceilometer")
 
 
@@ -90,11 +92,16 @@ class _User:
     roles: tuple[str, ...]
 
 
+def project_of(service: str) -> str:
+    """The project that a service's user works in."""
+    return "admin" if service == BALANCER else "service"
+
+
 def _wanted_users() -> list[_User]:
     return [
         _User("admin", "Default", "admin", ("admin",)),
         _User("samovar", "Default", "samovar", ("member",)),
-        *(_User(name, "Default", "service", ("admin", "service")) for name in SERVICE_USERS),
+        *(_User(name, "Default", project_of(name), ("admin", "service")) for name in SERVICE_USERS),
         _User("heat_domain_admin", "heat", None, ("admin",)),
     ]
 

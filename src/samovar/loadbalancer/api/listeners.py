@@ -16,7 +16,6 @@ from .listener import OF_TLS, check_listener, listener_fields, secure_listener
 from .references import References, check_references
 from .statistics import of_listener
 
-
 ASKED = "client_authentication"
 
 
