@@ -19,7 +19,7 @@ set_clients() {
 }
 
 # tool:package — what the tests call beside the program.
-for need in curl:curl ip:iproute2 nsenter:util-linux busybox:busybox-static dropbear:dropbear-bin mkfs.ext4:e2fsprogs rsync:rsync; do
+for need in curl:curl ip:iproute2 nsenter:util-linux busybox:busybox-static dropbear:dropbear-bin mkfs.ext4:e2fsprogs rsync:rsync systemd-analyze:systemd; do
     command -v "${need%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${need%%:*}" ] || apt_install "${need#*:}"
 done
 

@@ -90,7 +90,7 @@ class Clients:
 
     def rows(self, service: str, path: str, key: str) -> list[dict[str, Any]]:
         """A whole list."""
-        status, answer = self.ask(service, "GET", path)
+        status, answer = self.ask(service, "GET", path, patience=600)
         assert status == 200, (path, status, answer)
         found: list[dict[str, Any]] = answer[key]
         return found

@@ -186,7 +186,12 @@ def drill(made: Controllers, fault: Fault, rate: float, balancers: float) -> lis
     watch = Watch(ask, work)
     time.sleep(fault.away)
     fault.mend()
-    sheet = mix.sheet(seconds=900)
+    try:
+        sheet = mix.sheet(seconds=1200)
+    except ValueError:
+        watch.end()
+        print(f"{fault.name}: the mix failed", flush=True)
+        return ["the mix failed"]
     count, seconds, lying = watch.end()
     lost, twice, left, failed = (len(sheet[key]) for key in ("lost", "duplicated", "orphaned", "problems"))
     taken = f"{count} in {seconds:.1f} s" if fault.victim else ""
@@ -215,6 +220,7 @@ def main() -> None:
     )
     parser.add_argument("--all", action="store_true", help="every fault")
     parser.add_argument("--only", action="append", default=[], help="faults whose name has this word")
+    parser.add_argument("--after", default="", help="go on after the fault of this name")
     parser.add_argument("--list", action="store_true", help="their names")
     parser.add_argument(
         "--away", type=float, default=60.0, help="seconds that what is frozen or absent stays so"
@@ -234,6 +240,8 @@ def main() -> None:
                 fault for fault in faults(made, options.away)
                 if not options.only or any(word in fault.name for word in options.only)
             ]  # fmt: skip
+            names = [fault.name for fault in chosen]
+            chosen = chosen[names.index(options.after) + 1 :] if options.after else chosen
             if options.list:
                 print("\n".join(fault.name for fault in chosen))
                 return

@@ -38,6 +38,7 @@ TEMPLATE = {
     },
 }
 PATIENCE = 180.0
+CENSUS_PATIENCE = 600.0
 
 
 class Stack:
@@ -191,7 +192,9 @@ def balance(clients: Clients, prefix: str, stacks: Sequence[Stack]) -> dict[str,
 def _secrets(clients: Clients, prefix: str) -> list[str]:
     names: list[str] = []
     while True:
-        _, page = clients.ask("key-manager", "GET", f"/v1/secrets?limit=100&offset={len(names)}")
+        path = f"/v1/secrets?limit=100&offset={len(names)}"
+        status, page = clients.ask("key-manager", "GET", path, patience=CENSUS_PATIENCE)
+        assert status == 200, (path, status, page)
         names += [one["name"] or "" for one in page["secrets"]]
         if len(names) >= page["total"] or not page["secrets"]:
             return [name for name in names if name.startswith(prefix)]

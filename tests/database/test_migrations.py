@@ -9,7 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import Column, Integer, String, insert, select, text
+from sqlalchemy import Column, Integer, String, event, insert, select, text
 
 from samovar.database import Database, tables
 from samovar.database.expansion import contractions, contracts
@@ -43,6 +43,23 @@ def test_the_migrations_make_the_tables_that_the_services_declare(database):
 
     assert database.migrate(differences) == []
     upgrade(database)
+
+
+def test_a_migration_that_was_broken_off_is_gone_through_again(database):
+    seen = 0
+
+    def break_off(_connection, _cursor, statement, *_more):
+        nonlocal seen
+        seen += statement.lstrip().upper().startswith("CREATE")
+        if seen == 40:
+            raise ConnectionError("the power is gone")
+
+    event.listen(database._writer, "before_cursor_execute", break_off)
+    with pytest.raises(ConnectionError):
+        upgrade(database)
+    event.remove(database._writer, "before_cursor_execute", break_off)
+    upgrade(database)
+    assert current(database) == newest()
 
 
 def at_revision(database, revision, oldest):

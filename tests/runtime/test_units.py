@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import configparser
+import subprocess
+import sys
 
 from samovar.runtime import SERVICES, units
 
@@ -26,3 +28,16 @@ def test_every_service_has_a_unit_that_systemd_can_read():
             )
             assert parsed["Service"]["Type"] == "notify"
             assert ("User" in parsed["Service"]) == (service not in ("network", "compute"))
+
+
+def test_systemd_finds_nothing_wrong_with_them(tmp_path):
+    program, config = sys.executable, tmp_path / "samovar.conf"
+    made = units(program=program, config=str(config), state="/var/lib/samovar", user="daemon")
+    for name, text in made.items():
+        (tmp_path / name.replace("@", "@1")).write_text(text)
+    found = sorted(str(path) for path in tmp_path.iterdir())
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *found], capture_output=True, text=True, check=False, timeout=60
+    )
+    own = [line for line in done.stderr.splitlines() if str(tmp_path) in line or "samovar" in line]
+    assert done.returncode == 0 and own == [], done.stderr

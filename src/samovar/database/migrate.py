@@ -101,7 +101,7 @@ def _alone(connection: Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        if kind in ("mysql", "mariadb"):
+        if kind in ("mysql", "mariadb") and not connection.invalidated:  # a lost one has released it
             connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": LOCK_NAME})
 
 

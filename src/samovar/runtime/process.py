@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -108,7 +109,7 @@ async def _serve(
         )
     try:
         database = Database(settings.database_url, settings.database)
-        upgrade(database)
+        await _upgraded(database, settings.database.patience)
         services = Embedded(settings, wanted, database, origin=origin, agent_socket=agent_socket)
         await services.prepare()
     except (MigrationError, DatabaseUnavailable, SecretsDiffer, OptionsError, ValueError) as error:
@@ -161,6 +162,20 @@ async def _serve(
         await asyncio.to_thread(health_socket.unlink, missing_ok=True)
         held_open.close()
         log.info("stopped")
+
+
+async def _upgraded(database: Database, patience: float) -> None:
+    """Bring the database to this program's revision; one that goes away meanwhile is waited for."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            upgrade(database)
+            return
+        except DatabaseUnavailable as error:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("waiting for the database: %s", error)
+        await asyncio.sleep(1)
 
 
 def _config(application: ASGIApp, *, uds: str | None = None) -> uvicorn.Config:

@@ -4,6 +4,7 @@
 from typing import Any, Literal
 
 from alembic import context
+from alembic.ddl.mysql import MySQLImpl
 
 from samovar.database.tables import Json, Timestamp, metadata
 
@@ -13,6 +14,20 @@ def own_types(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     if kind == "type" and isinstance(item, (Json, Timestamp)):
         return f"{type(item).__name__}()"
     return False
+
+
+class Repeatable(MySQLImpl):
+    """MariaDB and MySQL keep each statement of a step at once: one that was broken off is gone through
+    again. (MySQL cannot be told to make an index unless it is there.)"""
+
+    __dialect__ = "mysql"
+
+    def create_table(self, table: Any, **words: Any) -> None:
+        super().create_table(table, **{**words, "if_not_exists": True})
+
+    def create_index(self, index: Any, **words: Any) -> None:
+        more = {"if_not_exists": True} if getattr(self.dialect, "is_mariadb", False) else {}
+        super().create_index(index, **{**words, **more})
 
 
 context.configure(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import update
 
 from samovar.clients import CloudError, PasswordCredentials, segment
-from samovar.orchestration.resources.behaviour import SignalAddress
+from samovar.orchestration.resources.behaviour import ResourceFailed, SignalAddress
 
 from .store import get_stack
 from .tables import stacks
@@ -147,7 +147,15 @@ class StackUsers:
         found = await self._admin.get("identity", "/roles", query={"name": ROLE})
         for role in found["roles"]:
             return str(role["id"])
-        answer = await self._admin.request("identity", "POST", "/roles", json={"role": {"name": ROLE}})
+        try:
+            answer = await self._admin.request("identity", "POST", "/roles", json={"role": {"name": ROLE}})
+        except CloudError as error:
+            if error.status != 403:
+                raise
+            raise ResourceFailed(
+                f"Stacks' users need the role {ROLE}, which is not there, and the administrator of their "
+                f"domain may not make it. An administrator of the cloud can: openstack role create {ROLE}"
+            ) from error
         return str(answer.body["role"]["id"])
 
     async def _made(self, path: str, key: str, body: dict[str, Any], name: str) -> str:
