@@ -135,6 +135,7 @@ class Cluster:
     def __init__(self, folder: Path, machines: Machines, more: str = "") -> None:
         self.folder, self.machines, self._more = folder, machines, more
         self.services: dict[str, Service] = {}
+        self.source = ROOT / "src"
         self._programs: list[Program] = []
         self.haproxy: subprocess.Popen[bytes] | None = None
 
@@ -180,7 +181,7 @@ class Cluster:
         with (self.folder / f"{label}.log").open("ab") as log:
             process = subprocess.Popen(
                 [*self.on(machine), sys.executable, "-m", "samovar.cli.main", command, *words],
-                env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, "PYTHONPATH": str(self.source)}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         self.machines.processes.append(process)
         return process
@@ -293,10 +294,13 @@ class Mix:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path, *, engines: int = 2, more: str = "") -> Iterator[Cluster]:
-    """The guide's cluster, gone afterwards."""
+def cluster(
+    folder: Path, *, engines: int = 2, more: str = "", source: Path = ROOT / "src"
+) -> Iterator[Cluster]:
+    """The guide's cluster, gone afterwards. `source`: of the program that its services are."""
     machines = Machines(ADDRESSES)
     made = Cluster(folder, machines, more)
+    made.source = source
     try:
         machines.build()
         made.start(engines)

@@ -45,7 +45,7 @@ class Watch:
         self.count = len(work)
         self.seconds = 0.0
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
+        self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
 
     def _look(self) -> None:

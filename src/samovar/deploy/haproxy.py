@@ -154,7 +154,7 @@ def _service(inventory: Inventory, service: str, binds: tuple[str, ...]) -> str:
         "option forwardfor",
         "http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]",
         "http-request deny if { path /metrics }",
-        f"use_backend {reads} if METH_GET" if retry != "all" else "",
+        *([f"use_backend {reads} if {one}" for one in _harmless(service)] if retry != "all" else []),
         f"default_backend {service if retry != 'all' else reads}",
     ]
     both = [
@@ -177,6 +177,11 @@ def _service(inventory: Inventory, service: str, binds: tuple[str, ...]) -> str:
             ),
         )
     )
+
+
+def _harmless(service: str) -> list[str]:
+    """Conditions of requests that may be asked twice: who asks for a token twice has two tokens."""
+    return ["METH_GET", *(["METH_POST { path_end /auth/tokens }"] if service == "identity" else [])]
 
 
 def _servers(check: Check, places: Sequence[tuple[str, str]]) -> list[str]:
