@@ -93,9 +93,9 @@ class Controllers(Cluster):
                 self.serve(name, "heat-engine", label=f"heat-engine-{number + 1}@{name}")
         for service, (_, port) in APIS.items():
             for name in CONTROLLERS:
-                self.ready(f"{service}@{name}", port, 180)
+                self.ready(f"{service}@{name}", port, 400)
         for port in ON_A.values():
-            self.machines.until("client", lambda p=port: ask(FRONT, p, path="/readyz")[0] == 200, 120)  # type: ignore[misc]
+            self.machines.until("client", lambda p=port: ask(FRONT, p, path="/readyz")[0] == 200, 300)  # type: ignore[misc]
 
     def on(self, machine: str) -> list[str]:
         """Without mounts of its own: what the host agent mounts is everybody's."""

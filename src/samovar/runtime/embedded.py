@@ -238,7 +238,9 @@ class Embedded:
             endpoint=self.addresses.public("orchestration-api"),
             cfn_endpoint=self.addresses.public("cloudformation-api"),
             auth_url=self.addresses.auth_url,
-            inside=self.addresses.inside(),
+            inside={}
+            if self._foreign
+            else self.addresses.inside(),  # another cloud's servers know no such place
             settle_seconds=0.0 if self._whole else 10.0,  # one process: what was under way dies with it
             sandbox=self._sandbox,
         )
