@@ -20,9 +20,9 @@ def remove(path: str) -> None:
         os.unlink(path)
 
 
-def write(path: str, content: str, mode: int = 0o600) -> None:
+def write(path: str, content: str, mode: int = 0o600, *, durable: bool = True) -> None:
     """Put `content` at `path` whole or not at all, never readable by others meanwhile. What is there already
-    is left alone."""
+    is left alone. `durable`: after a power cut, too; not needed for what each start writes anew."""
     if _is(path, content, mode):
         return
     folder, name = os.path.split(path)
@@ -32,8 +32,9 @@ def write(path: str, content: str, mode: int = 0o600) -> None:
         os.fchmod(descriptor, mode)
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.rename(temporary, path)
     except BaseException:
         os.unlink(temporary)

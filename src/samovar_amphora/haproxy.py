@@ -54,7 +54,7 @@ class Haproxy:
         self._pause = FIRST_PAUSE
         os.makedirs(self.certificates, mode=0o700, exist_ok=True)
         os.chmod(directory, 0o755)
-        write(f"{directory}/check-ping", f"#!{sys.executable} -IS\n{ping_program()}", 0o755)
+        write(f"{directory}/check-ping", f"#!{sys.executable} -IS\n{ping_program()}", 0o755, durable=False)
 
     def begin(self) -> None:
         """Run what was configured before: after a restart of the amphora, or of the agent alone, whose

@@ -32,7 +32,7 @@ class Keepalived:
         self._process: subprocess.Popen[bytes] | _Adopted | None = None
         self._lock = threading.RLock()
         self._stopping = False
-        write(f"{directory}/vrrp-notify", NOTIFY, 0o700)
+        write(f"{directory}/vrrp-notify", NOTIFY, 0o700, durable=False)
 
     @property
     def wanted(self) -> bool:

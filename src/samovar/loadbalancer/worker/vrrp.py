@@ -34,7 +34,6 @@ def render_vrrp(
         "    vrrp_version 3",
         "    vrrp_garp_master_refresh 5",
         "    vrrp_garp_master_repeat 3",
-        "    vrrp_startup_delay 0.2",
         "    script_user root",
         "    enable_script_security",
         "}",
