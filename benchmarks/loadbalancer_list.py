@@ -112,13 +112,16 @@ def undescribed(values: dict[str, Any]) -> dict[str, Any]:
 
 
 async def rate(times: int, request: Callable[[], Awaitable[Any]]) -> float:
-    """Requests per CPU second."""
+    """Requests per CPU second in the best of many short rounds: what else the machine does only adds."""
     await request()
-    began = time.process_time()
-    for _ in range(times):
-        answer = await request()
-        assert answer.status == 200, answer
-    return times / (time.process_time() - began)
+    each, best = max(times // 50, 1), 0.0
+    for _ in range(times // each):
+        began = time.process_time()
+        for _ in range(each):
+            answer = await request()
+            assert answer.status == 200, answer
+        best = max(best, each / (time.process_time() - began))
+    return best
 
 
 async def ours(count: int) -> dict[str, float]:
