@@ -60,6 +60,7 @@ class Database:
             sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         self._threads = None if self._sqlite else ThreadPoolExecutor(readers, "database-read")
         self._reading: Connection | None = None
+        self._aside: _Aside | None = None
         self._own, self._own_lock = threading.local(), threading.Lock()
         self._open_connections: set[Connection] = set()
         self.journal = Journal(self._writer, self._settings.patience)
@@ -122,6 +123,14 @@ class Database:
         if self._threads is None:
             return self._read_sqlite(query)
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_server, query)
+
+    async def read_much(self, query: Callable[[Connection], T]) -> T:
+        """The same for a query that gives very many rows: others have their turn while they are read."""
+        if self._threads is not None:
+            return await self.read(query)
+        if self._aside is None:
+            self._aside = _Aside(self._open(write=False))
+        return await self._aside.read(query)
 
     def _read_sqlite(self, query: Callable[[Connection], T]) -> T:
         with _named():
@@ -237,6 +246,8 @@ class Database:
         self.journal.close()
         if self._reading is not None:
             self._reading.close()
+        if self._aside is not None:
+            self._aside.close()
         if self._threads is not None:
             self._threads.shutdown()
         for connection in self._open_connections:
@@ -245,6 +256,24 @@ class Database:
         self._open_connections.clear()
         self._reader.dispose()
         self._writer.dispose()
+
+
+class _Aside:
+    """An SQLite connection of a thread's own, for what would keep the event loop too long."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._thread = engine, ThreadPoolExecutor(1, "database-read")
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, query)
+
+    def _read(self, query: Callable[[Connection], T]) -> T:
+        with _named(), self._engine.connect() as connection:
+            return query(connection)
+
+    def close(self) -> None:
+        self._thread.shutdown()
+        self._engine.dispose()
 
 
 class _InTurn(Database):
@@ -256,6 +285,9 @@ class _InTurn(Database):
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         return await self._whole.read(query)
+
+    async def read_much(self, query: Callable[[Connection], T]) -> T:
+        return await self._whole.read_much(query)
 
     async def write(self, change: Callable[[Connection], T], *turns: str) -> T:
         return await self._whole.write(change, *self._turns, *turns)

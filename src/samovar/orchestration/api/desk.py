@@ -125,7 +125,8 @@ class Desk:
     async def load(self, call: Call, stack: Stack) -> LoadedStack:
         """The stack with its definition and rows, seen with the caller's eyes."""
         described = await self.describe(call, stack)
-        rows = await self.parts.database.read(lambda c: list_resources(c, self.parts.vault, stack.id))
+        read = self.parts.database.read_much if described.big else self.parts.database.read
+        rows = await read(lambda c: list_resources(c, self.parts.vault, stack.id))
         return LoadedStack(self.parts, stack, described.definition, rows, described.known_cloud)
 
     # Links

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from samovar.orchestration.engine.signals import (
     refuse_signal,
     take_signal,
 )
-from samovar.orchestration.engine.store import children, current_rows, list_resources
+from samovar.orchestration.engine.store import children, current_rows, has_more_resources, list_resources
 from samovar.orchestration.engine.tables import stacks
 from samovar.orchestration.software import server_metadata
 from samovar.web import Api, BadRequest, Call, Forbidden, Reply
@@ -28,6 +29,7 @@ from .render import resource_shown
 from .values import flag, truth, whole_number
 
 FILTERS = ("type", "status", "action", "name", "id", "physical_resource_id")
+FEW = 500  # so many rows are read and shown at once
 KNOWN = frozenset((*FILTERS, "nested_depth", "with_detail"))
 
 
@@ -59,11 +61,24 @@ class Resources:
             self.parts.settings.engine.max_nested_stack_depth,
         )
         detail = flag(call, "with_detail")
-        found = await self.parts.database.read(lambda c: self._tree(c, stack, depth))
-        answer = []
+        read = self.parts.database.read
+        many = depth > 0 or await read(lambda c: has_more_resources(c, stack.id, FEW))
+        if many:
+            read = self.parts.database.read_much
+        found = await read(lambda c: self._tree(c, stack, depth))
+        answer: list[dict[str, Any]] = []
         for owner, rows, names in found:
-            loaded = await self.desk.load(call, owner) if detail else None
-            answer += await self._rows(call, owner, rows, names, loaded, nested=owner.id != stack.id)
+            nested = owner.id != stack.id
+            if len(rows) > FEW:
+                shown = await asyncio.to_thread(self._rows, call, owner, rows, names, nested=nested)
+            else:
+                shown = self._rows(call, owner, rows, names, nested=nested)
+            if detail and shown:
+                loaded = await self.desk.load(call, owner)
+                for row, each in shown:
+                    each["description"] = row.definition.get("description", "")
+                    each["attributes"] = await attributes_of(loaded, row)
+            answer += [each for _, each in shown]
         return {"resources": answer}
 
     def _tree(
@@ -80,16 +95,15 @@ class Resources:
                 found += self._tree(connection, child, depth - 1)
         return found
 
-    async def _rows(
+    def _rows(
         self,
         call: Call,
         stack: Stack,
         rows: Sequence[Resource],
         names: dict[str, str],
-        loaded: LoadedStack | None,
         *,
         nested: bool,
-    ) -> list[dict[str, Any]]:
+    ) -> list[tuple[Resource, dict[str, Any]]]:
         required_by = _required_by(rows)
         shown = []
         for row in current_rows(rows).values():
@@ -99,10 +113,7 @@ class Resources:
             each = resource_shown(self.desk, call, stack, row, required_by.get(row.id, []), child)
             if nested and stack.parent_resource is not None:
                 each["parent_resource"] = stack.parent_resource
-            if loaded is not None:
-                each["description"] = row.definition.get("description", "")
-                each["attributes"] = await attributes_of(loaded, row)
-            shown.append(each)
+            shown.append((row, each))
         return shown
 
     # One

@@ -310,8 +310,8 @@ class Stacks:
         return found
 
     async def template(self, call: Call) -> Any:
-        definition = await self._definition(call)
-        return load(definition.template).raw
+        template = (await self._definition(call)).template
+        return template if isinstance(template, dict) else (await asyncio.to_thread(load, template)).raw
 
     async def environment(self, call: Call) -> Any:
         definition = await self._definition(call)

@@ -38,7 +38,7 @@ class Why:
     async def show(self, call: Call) -> dict[str, Any]:
         stack = await self.desk.find(call)
         parts = self.desk.parts
-        facts = await parts.database.read(lambda c: read_facts(c, parts.vault, stack, utcnow()))
+        facts = await parts.database.read_much(lambda c: read_facts(c, parts.vault, stack, utcnow()))
         loaded = await self.desk.load(call, stack)
         requirements: dict[str, set[str]] = {}
         notes = []

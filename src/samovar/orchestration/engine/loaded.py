@@ -77,12 +77,17 @@ class LoadedStack:
         """The template and parameters as read. Raises TemplateError."""
         return read_texts(self.parts, self.stack, self.definition)
 
+    @cached_property
+    def big(self) -> bool:
+        """Whether to read it, or all its rows, takes so long that others should have their turn meanwhile."""
+        return weight(self.definition) > LIGHT
+
     async def read_texts(self) -> None:
         """Read the template and parameters, others having their turn while a big one is read.
 
         What is wrong with them is raised by whoever looks at them.
         """
-        if self.parts.remembered(self.definition.id) is None and weight(self.definition) > LIGHT:
+        if self.parts.remembered(self.definition.id) is None and self.big:
             with contextlib.suppress(TemplateError):
                 await asyncio.to_thread(lambda: self.texts)
 

@@ -25,6 +25,12 @@ _resources = (
     .order_by(resources.c.created_at, resources.c.id)
 )
 _resources_of_status = _resources.where(resources.c.status == bindparam("status"))
+_some_resource = (
+    select(resources.c.id)
+    .where(resources.c.stack_id == bindparam("stack"))
+    .offset(bindparam("many"))
+    .limit(1)
+)
 _children = select(stacks).where(stacks.c.owner_id == bindparam("owner"), stacks.c.deleted_at.is_(None))
 _count_tree = (
     select(func.count())
@@ -118,6 +124,11 @@ def list_resources(
     else:
         rows = connection.execute(_resources, {"stack": stack_id})
     return [resource_of(row, vault) for row in rows.mappings()]
+
+
+def has_more_resources(connection: Connection, stack_id: str, many: int) -> bool:
+    """Whether a stack has more rows than so many."""
+    return connection.execute(_some_resource, {"stack": stack_id, "many": many}).first() is not None
 
 
 def resource_of(row: Any, vault: Vault) -> Resource:
