@@ -59,3 +59,16 @@ async def test_text_that_does_not_fit_is_refused_and_not_cut(database):
         return  # keeps it whole
     with pytest.raises(DataError):
         await database.write(lambda c: c.execute(insert(things).values(id="x", name="n" * 256)))
+
+
+async def test_many_rows_are_read_beside_others_as_they_are(database):
+    await database.write(
+        lambda c: c.execute(insert(things), [{"id": str(number), "number": number} for number in range(3000)])
+    )
+
+    def query(connection):
+        return connection.execute(select(things.c.number).order_by(things.c.number)).scalars().all()
+
+    assert await database.read_much(query) == await database.read(query) == list(range(3000))
+    await database.write(lambda c: c.execute(insert(things).values(id="new", number=-1)))
+    assert (await database.read_much(query))[0] == -1

@@ -101,6 +101,8 @@ class Handle:
         self._available()
         return self._store.read(query)
 
+    read_much = read
+
     async def write(self, change: Callable[[Connection], T]) -> T:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()

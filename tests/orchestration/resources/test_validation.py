@@ -278,3 +278,17 @@ SERVER = {"flavor": "f", "image": "i"}
 )
 def test_what_does_not_fit_together_is_told(type_name, given, sentence):
     assert message(type_name, **given) == sentence
+
+
+@pytest.mark.parametrize("given", [{}, {"length": 10}])
+def test_defaults_belong_to_each_resource_alone(given):
+    first = checked("OS::Heat::RandomString", **given).values
+    as_it_was = {**first, "character_classes": [dict(each) for each in first["character_classes"]]}
+    first["character_classes"][0]["min"] = 99
+    first["character_classes"].append({"class": "digits", "min": 1})
+    assert checked("OS::Heat::RandomString", **given).values == as_it_was
+
+
+def test_what_a_type_misses_is_told_of_each_resource():
+    first, second = checked("OS::Neutron::RouterInterface"), checked("OS::Neutron::RouterInterface")
+    assert errors(first) == errors(second) != []

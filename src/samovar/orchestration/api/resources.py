@@ -18,7 +18,13 @@ from samovar.orchestration.engine.signals import (
     refuse_signal,
     take_signal,
 )
-from samovar.orchestration.engine.store import children, current_rows, has_more_resources, list_resources
+from samovar.orchestration.engine.store import (
+    MANY,
+    children,
+    current_rows,
+    has_more_resources,
+    list_resources,
+)
 from samovar.orchestration.engine.tables import stacks
 from samovar.orchestration.software import server_metadata
 from samovar.web import Api, BadRequest, Call, Forbidden, Reply
@@ -29,7 +35,6 @@ from .render import resource_shown
 from .values import flag, truth, whole_number
 
 FILTERS = ("type", "status", "action", "name", "id", "physical_resource_id")
-FEW = 500  # so many rows are read and shown at once
 KNOWN = frozenset((*FILTERS, "nested_depth", "with_detail"))
 
 
@@ -62,14 +67,14 @@ class Resources:
         )
         detail = flag(call, "with_detail")
         read = self.parts.database.read
-        many = depth > 0 or await read(lambda c: has_more_resources(c, stack.id, FEW))
+        many = depth > 0 or await read(lambda c: has_more_resources(c, stack.id, MANY))
         if many:
             read = self.parts.database.read_much
         found = await read(lambda c: self._tree(c, stack, depth))
         answer: list[dict[str, Any]] = []
         for owner, rows, names in found:
             nested = owner.id != stack.id
-            if len(rows) > FEW:
+            if len(rows) > MANY:
                 shown = await asyncio.to_thread(self._rows, call, owner, rows, names, nested=nested)
             else:
                 shown = self._rows(call, owner, rows, names, nested=nested)

@@ -25,7 +25,7 @@ from .scribe import LeaseLost
 from .snapshot_removal import SnapshotRemoval
 from .snapshots import Snapshot, load_snapshot, snapshot_tree, snapshots_of
 from .stack_run import StackRun
-from .store import get_operation, get_stack, list_resources
+from .store import MANY, get_operation, get_stack, has_more_resources, list_resources
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,8 @@ async def load_assignment(parts: Parts, operation_id: str, stack_id: str) -> Ass
         rows = list_resources(connection, parts.vault, stack_id)
         return Assignment(parts, operation, stack, definition, deferred, rows)
 
-    return await parts.database.read(query)
+    many = await parts.database.read(lambda c: has_more_resources(c, stack_id, MANY))
+    return await (parts.database.read_much if many else parts.database.read)(query)
 
 
 __all__ = ["Assignment", "load_assignment"]

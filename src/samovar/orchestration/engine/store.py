@@ -13,6 +13,9 @@ from .rows import OPEN, RUNNING, Operation, Resource, Stack
 from .tables import operations, resources, stacks
 from .vault import Vault
 
+MANY = 500
+"""More resources than these are read beside the event loop."""
+
 _stack = select(stacks).where(stacks.c.id == bindparam("wanted"))
 _locked_stack = _stack.with_for_update(key_share=True)
 _live_stack = select(stacks).where(
