@@ -247,3 +247,27 @@ async def test_what_the_service_is(heat: Client) -> None:
     unknown = await heat("GET", f"/v1/{PROJECT}/nonsense")
     assert unknown.status == 404 and unknown.headers["content-type"].startswith("text/plain")
     assert (await heat("PUT", f"/v1/{PROJECT}/build_info")).status == 405
+
+
+async def test_a_stack_with_hundreds_of_resources_is_shown_whole_and_changed(heat: Client) -> None:
+    names = [f"r{number}" for number in range(550)]
+    word = {"type": "OS::Heat::Value", "properties": {"value": "x"}}
+    template = {
+        "heat_template_version": "2021-04-16",
+        "resources": dict.fromkeys(names, word),
+        "outputs": {"last": {"value": {"get_attr": [names[-1], "value"]}}},
+    }
+    url = await heat.create("big", template)
+    assert (await heat.until(url, "CREATE_COMPLETE"))["outputs"][0]["output_value"] == "x"
+    listed = (await heat("GET", f"{url}/resources")).json["resources"]
+    assert {each["resource_name"] for each in listed} == set(names)
+    assert {each["resource_status"] for each in listed} == {"CREATE_COMPLETE"}
+    detailed = (await heat("GET", f"{url}/resources?with_detail=true&name=r7")).json["resources"]
+    assert [(each["resource_name"], each["attributes"]) for each in detailed] == [("r7", {"value": "x"})]
+    assert (await heat("GET", f"{url}/why")).status == 200
+    template["resources"][names[-1]] = {"type": "OS::Heat::Value", "properties": {"value": "y"}}
+    assert (await heat("PUT", url, {"template": template})).status == 202
+    assert (await heat.until(url, "UPDATE_COMPLETE"))["outputs"][0]["output_value"] == "y"
+    assert (await heat("GET", f"{url}/template")).json == template
+    assert (await heat("DELETE", url)).status == 204
+    await heat.until(url, "DELETE_COMPLETE")

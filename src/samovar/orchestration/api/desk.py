@@ -111,7 +111,7 @@ class Desk:
     async def describe(self, call: Call, stack: Stack) -> LoadedStack:
         """The stack with its definition alone: nothing is known of its resources."""
         parts = self.parts
-        definition = parts.remembered(stack.definition_id)
+        definition = parts.memory.definition(stack.definition_id)
         if definition is None:
             definition = await parts.database.read(
                 lambda c: load_definition(c, parts.vault, stack.definition_id)

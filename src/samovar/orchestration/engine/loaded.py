@@ -87,7 +87,7 @@ class LoadedStack:
 
         What is wrong with them is raised by whoever looks at them.
         """
-        if self.parts.remembered(self.definition.id) is None and self.big:
+        if self.parts.memory.definition(self.definition.id) is None and self.big:
             with contextlib.suppress(TemplateError):
                 await asyncio.to_thread(lambda: self.texts)
 

@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from threading import Lock
-from typing import Any, TypeVar
 
 from samovar.clients import PasswordCredentials
 from samovar.config import Settings
@@ -20,14 +17,10 @@ from samovar.orchestration.resources.registry import use_defaults
 from samovar.orchestration.templates.nodes import Sandbox
 
 from .deferred import CloudFor
-from .definitions import Definition, weight
 from .limits import ServiceLimits
+from .remembered import Remembered
 from .sandbox import ProcessSandbox
 from .vault import Vault
-
-T = TypeVar("T")
-REMEMBERED = 20_000
-"""How much is remembered of definitions: their resources and kilobytes of files, each one at least 20."""
 
 
 @dataclass(slots=True)
@@ -56,40 +49,9 @@ class Parts:
     behaviour_of: Callable[[str], Behaviour] = behaviour_of
     limits: ServiceLimits = field(init=False)
     sandbox: Sandbox = field(default_factory=ProcessSandbox)  # its process starts with the first need
-    _read: OrderedDict[str, _Read] = field(default_factory=OrderedDict)
-    _weight: int = 0
-    _reading: Lock = field(default_factory=Lock)  # big templates are read in threads
+    memory: Remembered = field(default_factory=Remembered)
 
     def __post_init__(self) -> None:
         engine = self.settings.engine
         self.limits = ServiceLimits(engine.cloud_limits)
         use_defaults({option: getattr(engine, option) for option in CHOICES})
-
-    def remember(self, definition: Definition, read: Callable[[], T]) -> T:
-        """What `read` makes of a definition, kept while it is among those that were used last."""
-        with self._reading:
-            found = self._read.get(definition.id)
-            if found is not None:
-                self._read.move_to_end(definition.id)
-                known: T = found.made
-                return known
-        made = read()
-        with self._reading:
-            if definition.id not in self._read:
-                self._read[definition.id] = fresh = _Read(definition, made, weight(definition))
-                self._weight += fresh.weight
-            while self._weight > REMEMBERED and len(self._read) > 1:
-                self._weight -= self._read.popitem(last=False)[1].weight
-        return made
-
-    def remembered(self, definition_id: str) -> Definition | None:
-        """A definition that was read lately; it never changes, and whoever gets it changes nothing in it."""
-        found = self._read.get(definition_id)
-        return found.definition if found is not None else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    definition: Definition
-    made: Any
-    weight: int

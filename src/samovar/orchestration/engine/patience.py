@@ -33,6 +33,9 @@ class PatientDatabase:
     async def read(self, query: Callable[[Connection], T]) -> T:
         return await self._insist(lambda: self._database.read(query))
 
+    async def read_much(self, query: Callable[[Connection], T]) -> T:
+        return await self._insist(lambda: self._database.read_much(query))
+
     async def write(self, change: Callable[[Connection], T], *more: Any) -> T:
         return await self._insist(lambda: self._database.write(change, *more))
 

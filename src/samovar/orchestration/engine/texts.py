@@ -58,7 +58,7 @@ def read_texts(parts: Parts, stack: Stack, definition: Definition) -> Texts:
         raise_errors(found)
         return Texts(template, environment, parameters, sandbox)
 
-    return parts.remember(definition, read)
+    return parts.memory.reading(definition, read)
 
 
 def limits_of(parts: Parts) -> Limits:
