@@ -52,4 +52,6 @@ class PatientDatabase:
 
 def patient(parts: Parts) -> Parts:
     """The same parts for what is done under leases."""
-    return replace(parts, database=cast(Database, PatientDatabase(parts.database)))
+    made = replace(parts, database=cast(Database, PatientDatabase(parts.database)))
+    made.limits = parts.limits  # one share of each service for all that the engine does
+    return made
