@@ -43,8 +43,7 @@ def take_over_time(seeded: Callable[[], random.Random]) -> None:
     """Let the database's clock be the loop's, and its ids come from the schedule's seed."""
     names = {name: getattr(datetime, name) for name in ("UTC", "timedelta", "tzinfo")}
     tables.datetime = types.SimpleNamespace(datetime=_Clock, **names)  # type: ignore[attr-defined]
-    drawn = types.SimpleNamespace(uuid4=lambda: uuid.UUID(int=seeded().getrandbits(128), version=4))
-    tables.uuid = drawn  # type: ignore[attr-defined]
+    tables.hex_id = lambda: uuid.UUID(int=seeded().getrandbits(128), version=4).hex
 
 
 class Store:
