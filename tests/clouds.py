@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -204,3 +205,15 @@ def _left(cloud: RunningCloud, names: set[str]) -> list[str]:
             if place in command and int(folder.name) != os.getpid():
                 left.append(f"process {folder.name}: {command}")
     return left
+
+
+def get(url, seconds=10):
+    """The body at `url`; a server's script may still be starting."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return urllib.request.urlopen(url, timeout=2).read().decode().strip()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

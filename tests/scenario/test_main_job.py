@@ -9,28 +9,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
-from clouds import left_behind, new_cloud, started
+from clouds import get, left_behind, new_cloud, started
 
 pytestmark = pytest.mark.kernel
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
-
-
-def get(url, seconds=10):
-    """The body at `url`; a server's script may still be starting."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return urllib.request.urlopen(url, timeout=2).read().decode().strip()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 def test_two_servers_answer_with_their_names(cloud):
