@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import http.client
+import itertools
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
+NUMBERS = itertools.count(1)
 
 
 def do(*command: str) -> str:
@@ -28,7 +30,7 @@ class Machines:
     """`machines["a"]` is a namespace with 10.0.0.N on eth0; all are on one wire."""
 
     def __init__(self, names: dict[str, str]) -> None:
-        self.unique = f"{os.getpid() % 100000:05d}"
+        self.unique = f"{os.getpid()}-{next(NUMBERS)}"  # a cluster may still stand
         self.addresses = names
         self.processes: list[subprocess.Popen[bytes]] = []
         self.wire = f"dp{self.unique}-wire"
