@@ -8,7 +8,8 @@ import sys
 import time
 
 import pytest
-from machines import ask, do, machines, stream
+
+from deploy.machines import ask, do, machines, stream
 
 pytestmark = pytest.mark.kernel
 
