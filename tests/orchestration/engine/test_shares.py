@@ -11,6 +11,7 @@ from stand import Stand
 from samovar.clients import CloudError
 from samovar.config import OptionsError
 from samovar.orchestration.engine.limits import ServiceLimits
+from samovar.orchestration.engine.requests import OPERATIONS_TOPIC
 from samovar.orchestration.engine.tables import operations
 from samovar.orchestration.resources.behaviours import behaviour_of
 
@@ -48,6 +49,26 @@ async def test_what_waits_for_a_place_is_taken_as_soon_as_there_is_one(tmp_path)
         for identity in stacks:
             await stand.settled(identity)
         assert time.monotonic() - began < 10
+    finally:
+        await stand.close()
+
+
+async def test_many_that_ring_together_are_all_taken_at_once(tmp_path):
+    """As the members of a large group do; an engine claims a part of them at a time."""
+    stand = Stand(tmp_path, num_engine_workers=200, lease_seconds=60.0)
+    try:
+        await stand.engine()
+        ring, ids = stand.bus.ring, []
+
+        async def keep(topic, identity):
+            ids.append(identity)
+
+        stand.bus.ring = keep
+        stacks = [await stand.create(ONE, f"s{number}") for number in range(150)]
+        stand.bus.ring = ring
+        await ring(OPERATIONS_TOPIC, *ids)
+        for identity in stacks:
+            await stand.settled(identity, seconds=10)  # the sweeper would come after 20 s
     finally:
         await stand.close()
 

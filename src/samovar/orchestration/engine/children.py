@@ -66,8 +66,13 @@ class Submitted:
         if self.error is not None:
             raise self.error
         if self.operation is not None:
-            await run.parts.bus.announce(SUPERSEDED_TOPIC, child_id)
-            await run.parts.bus.ring(OPERATIONS_TOPIC, self.operation)
+            await _ring_for(run.parts.bus, child_id, self.operation)
+
+
+async def _ring_for(bus: Bus, child_id: str, operation: str) -> None:
+    """Whoever is at work on the child gives way, and somebody takes the new operation."""
+    await bus.announce(SUPERSEDED_TOPIC, child_id)
+    await bus.ring(OPERATIONS_TOPIC, operation)
 
 
 async def wait_for_child(run: StackRun, row: Resource) -> None:
@@ -138,8 +143,7 @@ async def cancel_children(bus: Bus, scribe: Scribe, operation: Operation, rows: 
 
     await scribe.change(cancel)
     for child_id, begun_operation in begun:
-        await bus.announce(SUPERSEDED_TOPIC, child_id)
-        await bus.ring(OPERATIONS_TOPIC, begun_operation)
+        await _ring_for(bus, child_id, begun_operation)
 
 
 async def load_child(loaded: LoadedStack, row: Resource) -> LoadedStack | None:

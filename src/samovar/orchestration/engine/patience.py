@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from copy import copy
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
@@ -52,6 +52,6 @@ class PatientDatabase:
 
 def patient(parts: Parts) -> Parts:
     """The same parts for what is done under leases."""
-    made = replace(parts, database=cast(Database, PatientDatabase(parts.database)))
-    made.limits = parts.limits  # one share of each service for all that the engine does
+    made = copy(parts)
+    made.database = cast(Database, PatientDatabase(parts.database))
     return made

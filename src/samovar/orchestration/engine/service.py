@@ -36,7 +36,7 @@ from .store import claimable_operations, get_operation, next_operation, waiting_
 from .tables import engines, operations
 
 log = logging.getLogger(__name__)
-CLAIM_BATCH = 64
+CLAIM_BATCH = 64  # operations
 REMEMBERED_PROJECTS = 10_000
 REPORT_SECONDS = 15
 MISSED_REPORTS = 3
@@ -118,14 +118,16 @@ class Service:
         return len(self._held)
 
     async def _called(self, ids: Sequence[str]) -> None:
-        left = await self._claim(ids)
-        if left:
-            await self.parts.bus.announce(LEFT_TOPIC, *left)
+        for start in range(0, len(ids), CLAIM_BATCH):  # what rang together may be more than one claim takes
+            left = await self._claim(ids[start : start + CLAIM_BATCH])
+            if left:
+                await self.parts.bus.announce(LEFT_TOPIC, *left)
 
     async def _left_by_others(self, ids: Sequence[str]) -> None:
         """What an engine had no place for, whoever has one takes."""
-        if self._places() > 0:
-            await self._claim(ids)
+        for start in range(0, len(ids), CLAIM_BATCH):
+            if self._places() > 0:
+                await self._claim(ids[start : start + CLAIM_BATCH])
 
     def _places(self) -> int:
         return self._workers - sum(1 for held in self._held.values() if held.depth == 0)
