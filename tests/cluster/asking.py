@@ -109,6 +109,7 @@ class Reads:
         self._clients, self._kinds, self._every = clients, READS[:kinds], every
         self._stop = threading.Event()
         self.seen: list[tuple[float, float, int]] = []
+        self._told: list[str] = []
         self._threads: list[threading.Thread] = []
         self._pacer = threading.Thread(target=self._pace)
         self._pacer.start()
@@ -123,8 +124,10 @@ class Reads:
 
     def _one(self, service: str, path: str) -> None:
         sent = time.monotonic()
-        status, _ = self._clients.once(service, "GET", path)
+        status, answer = self._clients.once(service, "GET", path)
         self.seen.append((sent, time.monotonic() - sent, status))
+        if status != 200:
+            self._told.append(f"{service} at {time.strftime('%X')}: {status} {str(answer)[:300]}")
 
     def end(self) -> dict[str, Any]:
         """How many there were and failed, the slowest one, and the longest time of trouble: from the
@@ -133,7 +136,7 @@ class Reads:
         for thread in (self._pacer, *self._threads):
             thread.join()
         if not self.seen:
-            return {"reads": 0, "reads_failed": 0, "slowest_read": 0.0, "trouble": 0.0}
+            return {"reads": 0, "reads_failed": 0, "reads_told": [], "slowest_read": 0.0, "trouble": 0.0}
         longest = since = until = 0.0
         for sent, took, status in sorted(self.seen):
             if status != 200 or took > 0.5:
@@ -143,6 +146,7 @@ class Reads:
         return {
             "reads": len(self.seen),
             "reads_failed": sum(status != 200 for _, _, status in self.seen),
+            "reads_told": self._told[:4],
             "slowest_read": max(took for _, took, _ in self.seen),
             "trouble": longest,
         }

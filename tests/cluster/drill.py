@@ -209,7 +209,7 @@ def drill(made: Controllers, fault: Fault, rate: float, balancers: float) -> lis
         bad.append(f"taken over after {seconds:.1f} s, {lying} of {count} not at all")
     if fault.reads is not None and sheet["trouble"] > fault.reads:
         bad.append(f"reads were in trouble for {sheet['trouble']:.2f} s; {fault.reads:g} s are promised")
-    for problem in bad:
+    for problem in [*bad, *sheet["reads_told"]]:
         print(f"    {problem}", flush=True)
     return bad
 

@@ -126,6 +126,23 @@ def test_many_processes_start_on_an_empty_database_at_once(database):
     assert current(database) == newest()
 
 
+def test_another_process_makes_the_tables_while_this_one_looks_for_them(tmp_path, monkeypatch):
+    database = Database(f"sqlite:///{tmp_path}/test.db")
+    look, looked = database.look, 0
+
+    def late(query):
+        nonlocal looked
+        looked += 1
+        if looked == 2:
+            monkeypatch.undo()
+            upgrade(database)
+        return look(query)
+
+    monkeypatch.setattr(database, "look", late)
+    assert current(database) == newest()
+    database.close_now()
+
+
 def test_every_migration_only_expands_or_says_what_it_needs():
     for file in sorted((FOLDER / "versions").glob("[0-9]*.py")):
         source = file.read_text()

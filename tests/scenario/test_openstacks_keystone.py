@@ -231,7 +231,7 @@ def test_without_its_cache_it_goes_on_and_without_keystone_it_says_so(site):
     try:
         fresh = "gAAAAAB" + "x" * 180
         status, told = site.ask("orchestration", "GET", stacks, token=fresh)
-        assert (status, "identity service does not answer" in str(told)) in ((503, True), (0, False)), told
+        assert status == 503 and "identity service does not answer" in str(told), told
     finally:
         site.keystone.send(signal.SIGCONT)
     site.until(lambda: site.ask("orchestration", "GET", stacks)[0] == 200)

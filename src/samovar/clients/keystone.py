@@ -12,6 +12,9 @@ from samovar.auth import Context, IdentityUnavailable, InvalidToken
 from .cloud import Cloud
 from .errors import CloudError, CloudUnreachable
 
+TIMEOUT = 8.0
+"""Seconds for each of three attempts: a client hears that Keystone is away before it gives up."""
+
 
 class KeystoneValidator:
     """A samovar.auth.TokenValidator; `service` is a user that may ask about others' tokens."""
@@ -28,7 +31,7 @@ class KeystoneValidator:
                 "/auth/tokens",
                 headers={"x-subject-token": token},
                 query={"nocatalog": "1"},
-                timeout=30,
+                timeout=TIMEOUT,
             )
         except CloudError as error:
             if error.status == 404 or (error.status == 400 and error.method == "GET"):

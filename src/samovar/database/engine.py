@@ -97,13 +97,8 @@ class Database:
         def configure(dbapi: Any, _record: Any) -> None:
             connection = cast(sqlite3.Connection, dbapi)
             connection.isolation_level = None  # transactions are begun below, not by the driver
-            for pragma in (
-                "journal_mode=WAL",
-                "synchronous=FULL",
-                "foreign_keys=ON",
-                "busy_timeout=10000",
-                "temp_store=MEMORY",
-            ):
+            _to_wal(connection)
+            for pragma in ("synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY"):
                 connection.execute(f"PRAGMA {pragma}").close()
 
         if write:
@@ -297,6 +292,19 @@ class _InTurn(Database):
 
     def close_now(self) -> None:
         self._whole.close_now()
+
+
+def _to_wal(connection: sqlite3.Connection) -> None:
+    """A new file is turned to its log once; SQLite waits for nobody who does the same just now."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 @contextlib.contextmanager

@@ -38,12 +38,17 @@ def newest() -> str:
 
 def current(database: Database) -> str | None:
     """The revision the database is at; None for an empty one. Raises DatabaseUnavailable."""
-    try:
-        return database.look(lambda c: c.execute(text("SELECT version_num FROM alembic_version")).scalar())
-    except DBAPIError:
-        if database.look(lambda c: inspect(c).has_table("alembic_version")):
-            raise
-        return None
+    for first in (True, False):
+        try:
+            return database.look(
+                lambda c: c.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            )
+        except DBAPIError:
+            if not database.look(lambda c: inspect(c).has_table("alembic_version")):
+                return None
+            if not first:  # the first time another process may have made it just now
+                raise
+    raise AssertionError("unreachable")
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
