@@ -179,6 +179,19 @@ async def test_suspend_resume_and_check(stand: Stand) -> None:
     assert stack.status_reason.endswith(". 'CHECK' not fully supported (see resources)")
 
 
+async def test_a_resume_waits_for_the_suspend_before_it(stand: Stand) -> None:
+    identity = await stand.create(template(a=thing()))
+    await stand.settled(identity)
+    await stand.engines.pop().stop()
+    await stand.act(identity, "SUSPEND")
+    await stand.act(identity, "RESUME")
+    await stand.engine()
+    stack = await stand.settled(identity)
+    assert (stack.action, stack.status) == ("RESUME", "COMPLETE"), stack.status_reason
+    told = [state for name, state, _ in await stand.events(identity) if name == "a"][2:]
+    assert told == ["SUSPEND_IN_PROGRESS", "SUSPEND_COMPLETE", "RESUME_IN_PROGRESS", "RESUME_COMPLETE"]
+
+
 async def test_the_time_of_an_action_ends(stand: Stand) -> None:
     identity = await stand.create(template(a=thing(wait_secs=30)), timeout=0.5)
     stack = await stand.settled(identity)

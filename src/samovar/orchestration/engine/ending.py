@@ -25,6 +25,9 @@ from .store import list_resources, lock_stack
 from .tables import operations, resources, revisions, stack_tags
 
 BESIDE = frozenset({"DELETE_SNAPSHOT"})  # what leaves the stack's state alone, whatever comes after it
+IN_TURN = frozenset(
+    {"SUSPEND", "RESUME"}
+)  # of these the newer waits for the older: it needs what that one did
 CONVERGING = frozenset({"CREATE", "UPDATE", "ROLLBACK", "ADOPT", "RESTORE"})
 ROLLED_BACK = frozenset({"CREATE", "UPDATE", "ADOPT", "RESTORE"})
 ABORTED = "user triggered cancel"
@@ -198,4 +201,4 @@ class Ending:
                 await users.remove_project(self.stack.user_project_id)
 
 
-__all__ = ["ABORTED", "BESIDE", "CONVERGING", "ROLLED_BACK", "Ending"]
+__all__ = ["ABORTED", "BESIDE", "CONVERGING", "IN_TURN", "ROLLED_BACK", "Ending"]

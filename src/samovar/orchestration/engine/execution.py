@@ -24,7 +24,7 @@ from .actions import TEMPLATE_CHECKED
 from .assignment import Assignment, load_assignment
 from .children import cancel_children
 from .definitions import EMPTY, Definition
-from .ending import ABORTED, BESIDE, CONVERGING, ROLLED_BACK, Ending
+from .ending import ABORTED, BESIDE, CONVERGING, IN_TURN, ROLLED_BACK, Ending
 from .event_bell import EventBell
 from .events import resource_failed
 from .failures import StepFailed, Superseded, TimedOut
@@ -101,13 +101,22 @@ class Execution:
 
     async def _is_over(self) -> bool:
         """Whether a newer operation of the stack makes this one pointless."""
-        if self.stack.operation_id == self.operation_id:
-            return False
-        return self.operation.action not in BESIDE or await self._newest_deletes()
+        return self.stack.operation_id != self.operation_id and self._yields_to(await self._newest_action())
 
-    async def _newest_deletes(self) -> bool:
-        stack = await self.parts.database.read(lambda c: get_stack(c, self.stack_id))
-        return stack is None or stack.action == "DELETE"
+    def _yields_to(self, newest: str) -> bool:
+        """Whether this operation has no end of its own any more when an operation of that action has come."""
+        action = self.operation.action
+        return newest == "DELETE" or (action not in BESIDE and not {action, newest} <= IN_TURN)
+
+    async def _newest_action(self) -> str:
+        """What the stack's newest operation does; a stack that is gone was deleted."""
+
+        def query(connection: Connection) -> str:
+            stack = get_stack(connection, self.stack_id)
+            newest = get_operation(connection, stack.operation_id or "") if stack is not None else None
+            return newest.action if newest is not None else "DELETE"
+
+        return await self.parts.database.read(query)
 
     # News from outside
 
@@ -129,33 +138,21 @@ class Execution:
     async def _give_way(self) -> None:
         pursuit, run = self._pursuit, self._run
         stack = await self.parts.database.read(lambda c: get_stack(c, self.stack_id))
-        if pursuit is None or run is None or stack is None or stack.operation_id == self.operation_id:
-            self._superseding = None
-            return
-        if self.operation.action in BESIDE and stack.action != "DELETE":
+        alone = stack is None or stack.operation_id == self.operation_id
+        if pursuit is None or run is None or alone or not self._yields_to(await self._newest_action()):
             self._superseding = None
             return
         pursuit.stop()
         # What waits for a nested stack, or waits long, is taken over by the newer operation where it stands.
-        if not await self._is_deleted():
+        if await self._newest_action() != "DELETE":
             run.leave_waits_of_others()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GRACE_SECONDS):
-                while not await self._is_deleted():
+                while await self._newest_action() != "DELETE":
                     self._newer.clear()
                     await self._newer.wait()
                 run.abort_reason = ABORTED
         pursuit.cancel()
-
-    async def _is_deleted(self) -> bool:
-        """Whether the stack's newest operation is its end: nothing is worth going on with then."""
-
-        def query(connection: Connection) -> bool:
-            stack = get_stack(connection, self.stack_id)
-            newest = get_operation(connection, stack.operation_id or "") if stack is not None else None
-            return newest is not None and newest.action == "DELETE"
-
-        return await self.parts.database.read(query)
 
     def child_finished(self, stack_ids: Sequence[str]) -> None:
         """Nested stacks came to an end: whoever waits for them looks."""
