@@ -8,7 +8,6 @@ from samovar.orchestration.engine.retrying import retry_stack
 from samovar.web import Api, BadRequest, Call, Reply
 
 from .desk import NULL, STACK, Desk
-from .stacks import Stacks
 
 ACTIONS = ("suspend", "resume", "check", "cancel_update", "cancel_without_rollback", "retry")
 
@@ -16,8 +15,8 @@ ACTIONS = ("suspend", "resume", "check", "cancel_update", "cancel_without_rollba
 class Actions:
     """The handler of ``…/actions``."""
 
-    def __init__(self, desk: Desk, stacks: Stacks) -> None:
-        self.desk, self.stacks = desk, stacks
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
 
     def routes(self, api: Api) -> None:
         self.desk.add(api, "POST", f"{STACK}/actions", self.act, None)
@@ -35,7 +34,7 @@ class Actions:
             )
         call.enforce(f"actions:{action}", self.desk.target(call))
         stack = await self.desk.find(call, live=True)
-        request = self.stacks.request(call, stack.timeout_mins)
+        request = self.desk.request(call, stack.timeout_mins)
         write = self.desk.parts.database.write
         operation: str | None
         if action in ("suspend", "resume", "check"):
@@ -46,5 +45,5 @@ class Actions:
         else:
             rollback = action == "cancel_update"
             _, operation = await write(lambda c: cancel_update(c, stack.id, request, rollback=rollback))
-        await self.stacks.ring(stack.id, operation)
+        await self.desk.ring(stack.id, operation)
         return Reply(200, NULL)

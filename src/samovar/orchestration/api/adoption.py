@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from samovar.config.settings import EngineSettings
 from samovar.diagnostics import Diagnostics
@@ -21,15 +21,12 @@ from samovar.web import Api, BadRequest, Call
 
 from .desk import STACK, Desk, no_body
 
-if TYPE_CHECKING:
-    from .stacks import Stacks
-
 
 class Leaving:
     """The handlers of ``…/export`` and ``…/abandon``."""
 
-    def __init__(self, desk: Desk, stacks: Stacks) -> None:
-        self.desk, self.stacks = desk, stacks
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
 
     def routes(self, api: Api) -> None:
         self.desk.add(api, "DELETE", f"{STACK}/abandon", self.abandon, "stacks:abandon")
@@ -43,10 +40,10 @@ class Leaving:
     async def abandon(self, call: Call) -> dict[str, Any]:
         stack = await self._find(call)
         no_body(call)
-        request = self.stacks.request(call, stack.timeout_mins, abandon=True)
+        request = self.desk.request(call, stack.timeout_mins, abandon=True)
         parts = self.desk.parts
         data, operation = await parts.database.write(lambda c: abandon(c, parts.vault, stack, request))
-        await self.stacks.ring(stack.id, operation)
+        await self.desk.ring(stack.id, operation)
         return data
 
     async def _find(self, call: Call) -> Stack:

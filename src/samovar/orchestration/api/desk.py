@@ -12,11 +12,14 @@ import msgspec
 from sqlalchemy import Connection
 
 from samovar.clients import Cloud, TokenCredentials
-from samovar.orchestration.engine.definitions import load_definition
+from samovar.orchestration.engine.definitions import Definition, load_definition
+from samovar.orchestration.engine.event_bell import EVENTS_TOPIC
 from samovar.orchestration.engine.loaded import LoadedStack
 from samovar.orchestration.engine.parts import Parts
+from samovar.orchestration.engine.requests import OPERATIONS_TOPIC, SUPERSEDED_TOPIC, Request
 from samovar.orchestration.engine.rows import Stack
 from samovar.orchestration.engine.store import find_live_stack, get_stack, list_resources
+from samovar.orchestration.templates import StackIdentity
 from samovar.web import Api, BadRequest, Call, Fault, Forbidden, Reply
 
 from .faults import fault_of, not_found
@@ -111,13 +114,7 @@ class Desk:
     async def describe(self, call: Call, stack: Stack) -> LoadedStack:
         """The stack with its definition alone: nothing is known of its resources."""
         parts = self.parts
-        definition = parts.memory.definition(stack.definition_id)
-        if definition is None:
-            definition = await parts.database.read(
-                lambda c: load_definition(c, parts.vault, stack.definition_id)
-            )
-        if definition is None:
-            raise not_found("template of the Stack", stack.name)
+        definition = parts.memory.definition(stack.definition_id) or await self.definition(stack)
         described = LoadedStack(parts, stack, definition, (), self.cloud(call))
         await described.read_texts()
         return described
@@ -128,6 +125,33 @@ class Desk:
         read = self.parts.database.read_much if described.big else self.parts.database.read
         rows = await read(lambda c: list_resources(c, self.parts.vault, stack.id))
         return LoadedStack(self.parts, stack, described.definition, rows, described.known_cloud)
+
+    async def definition(self, stack: Stack) -> Definition:
+        """What the stack is made of. Raises NotFound."""
+        parts = self.parts
+        found = await parts.database.read(lambda c: load_definition(c, parts.vault, stack.definition_id))
+        if found is None:
+            raise not_found("template of the Stack", stack.name)
+        return found
+
+    # Operations
+
+    def request(self, call: Call, timeout_mins: int | None, **details: Any) -> Request:
+        seconds = 60.0 * timeout_mins if timeout_mins else self.parts.settings.engine.stack_action_timeout
+        return Request(
+            call.context.user_id,
+            call.request_id,
+            float(seconds),
+            user_name=call.context.user_name,
+            revisions=self.parts.settings.engine.max_revisions_per_stack,
+            details=details,
+        )
+
+    async def ring(self, stack_id: str, operation: str | None) -> None:
+        await self.parts.bus.announce(SUPERSEDED_TOPIC, stack_id)
+        await self.parts.bus.announce(EVENTS_TOPIC, stack_id)
+        if operation is not None:
+            await self.parts.bus.ring(OPERATIONS_TOPIC, operation)
 
     # Links
 
@@ -152,3 +176,13 @@ def no_body(call: Call) -> None:
     """Raise BadRequest when a body came that this action does not take."""
     if call.body is not None:
         raise BadRequest("This action takes no body.", type="HTTPBadRequest")
+
+
+def body_of(call: Call) -> dict[str, Any]:
+    if not isinstance(call.body, dict):
+        raise BadRequest("The body must be a JSON object.", type="HTTPBadRequest")
+    return call.body
+
+
+def identity_of(stack: Stack) -> StackIdentity:
+    return StackIdentity(stack.name, stack.id, stack.project_id)

@@ -11,10 +11,10 @@ from sqlalchemy import Column, Connection, Select, and_, bindparam, exists, func
 
 from samovar.auth import PolicyDenied
 from samovar.orchestration.engine.tables import stack_tags, stacks
-from samovar.web import Call, Forbidden
+from samovar.web import Api, Call, Forbidden
 from samovar.web.paging import paginate
 
-from .desk import Desk
+from .desk import PROJECT, Desk
 from .values import flag, instant, sort_direction, whole_number
 
 _COLUMNS = (
@@ -68,10 +68,14 @@ _SWITCHES = ("show_deleted", "show_nested", "show_hidden", "global_tenant", "wit
 
 
 class Listing:
-    """Answers ``GET /stacks``."""
+    """The handlers of ``GET /stacks`` and ``/stacks/detail``."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
+
+    def routes(self, api: Api) -> None:
+        self.desk.add(api, "GET", f"{PROJECT}/stacks", self.index, "stacks:index")
+        self.desk.add(api, "GET", f"{PROJECT}/stacks/detail", self.detail, "stacks:detail")
 
     async def index(self, call: Call) -> dict[str, Any]:
         project = self.desk.project(call)

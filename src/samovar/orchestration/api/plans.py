@@ -11,11 +11,11 @@ from samovar.orchestration.plans import FORMATS, Plan, paint_ansi, plan_document
 from samovar.orchestration.templates import StackIdentity, check_immutable, raise_errors
 from samovar.web import Api, BadRequest, Call
 
-from .desk import PROJECT, Desk
+from .desk import PROJECT, Desk, body_of, identity_of
 from .draft import DraftReader
+from .permitted_types import check_types
 from .planning import plan_of
-from .stacks import Stacks, body_of, identity_of, stack_name
-from .values import truth
+from .values import stack_name, truth
 
 
 class Plans:
@@ -26,8 +26,8 @@ class Plans:
     text what stays, too. The stack of that name is planned to be updated if there is one.
     """
 
-    def __init__(self, desk: Desk, reader: DraftReader, stacks: Stacks) -> None:
-        self.desk, self.reader, self.stacks = desk, reader, stacks
+    def __init__(self, desk: Desk, reader: DraftReader) -> None:
+        self.desk, self.reader = desk, reader
 
     def routes(self, api: Api) -> None:
         self.desk.add(api, "POST", f"{PROJECT}/plans", self.create, "stacks:preview")
@@ -46,7 +46,7 @@ class Plans:
             call.enforce("stacks:preview_update", self.desk.target(call))
         identity = identity_of(stack) if stack is not None else StackIdentity(name, None, project)
         draft = await self.reader.read(body, identity)
-        await self.stacks.check_types(call, draft)
+        await check_types(self.desk, call, draft)
         await self.reader.check_in_cloud(draft, self.desk.cloud(call))
         before = await self.desk.load(call, stack) if stack is not None else None
         if before is not None:

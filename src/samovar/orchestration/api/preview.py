@@ -19,12 +19,13 @@ from samovar.orchestration.resources.validation import validate_properties
 from samovar.orchestration.templates import StackIdentity, Unknown
 from samovar.web import Api, Call
 
-from .desk import PROJECT, STACK, Desk
+from .desk import PROJECT, STACK, Desk, body_of, identity_of
 from .draft import Draft, DraftReader, read_options
+from .merging import merged_body
+from .permitted_types import check_types
 from .planning import plan_of, planned_stack
 from .render import NO_DESCRIPTION
-from .stacks import Stacks, body_of, identity_of, stack_name
-from .values import instant
+from .values import instant, stack_name
 
 GROUPS: Mapping[Action, str] = {
     Action.NO_OP: "unchanged",
@@ -40,8 +41,8 @@ GROUPS: Mapping[Action, str] = {
 class Preview:
     """The handlers of ``/stacks/preview`` and ``…/preview``."""
 
-    def __init__(self, desk: Desk, reader: DraftReader, stacks: Stacks) -> None:
-        self.desk, self.reader, self.stacks = desk, reader, stacks
+    def __init__(self, desk: Desk, reader: DraftReader) -> None:
+        self.desk, self.reader = desk, reader
 
     def routes(self, api: Api) -> None:
         add = self.desk.add
@@ -54,7 +55,7 @@ class Preview:
         options = read_options(body)
         identity = StackIdentity(stack_name(body), None, self.desk.project(call))
         draft = await self.reader.read(body, identity)
-        await self.stacks.check_types(call, draft)
+        await check_types(self.desk, call, draft)
         cloud = self.desk.cloud(call)
         await self.reader.check_in_cloud(draft, cloud)
         stack = _stack_of(call, draft, options.timeout_mins)
@@ -86,9 +87,9 @@ class Preview:
         stack = await self.desk.find(call, live=True)
         body = body_of(call) if call.request.method == "PUT" else dict(call.body or {})
         if call.request.method == "PATCH":
-            body = await self.stacks.merged_body(stack, body)
+            body = merged_body(await self.desk.definition(stack), body)
         draft = await self.reader.read(body, identity_of(stack))
-        await self.stacks.check_types(call, draft)
+        await check_types(self.desk, call, draft)
         before = await self.desk.load(call, stack)
         plan = (await plan_of(self.desk.parts, draft, before)).plan
         changes: dict[str, list[Any]] = {

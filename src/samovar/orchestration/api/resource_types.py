@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from samovar.auth import PolicyDenied
 from samovar.orchestration.engine.groups import GROUPS
 from samovar.orchestration.resources.behaviours import is_available
 from samovar.orchestration.resources.constraints import Constraint
@@ -25,7 +24,7 @@ from samovar.web import Api, BadRequest, Call
 
 from .desk import PROJECT, Desk
 from .faults import not_found
-from .stacks import Stacks
+from .permitted_types import check_type
 from .values import flag
 
 PARAMETER_TYPES = {
@@ -42,8 +41,8 @@ PARAMETER_TYPES = {
 class ResourceTypes:
     """The handlers of ``/resource_types``."""
 
-    def __init__(self, desk: Desk, stacks: Stacks) -> None:
-        self.desk, self.stacks = desk, stacks
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
 
     def routes(self, api: Api) -> None:
         add = self.desk.add
@@ -86,7 +85,7 @@ class ResourceTypes:
 
     def _allowed(self, call: Call, name: str) -> bool:
         try:
-            self.stacks.check_type(call, name)
+            check_type(self.desk, call, name)
         except Exception:
             return False
         return True
@@ -96,10 +95,7 @@ class ResourceTypes:
         declared = find_type(name)
         if declared is None:
             raise not_found("Resource Type", name)
-        try:
-            self.stacks.check_type(call, declared.name)
-        except PolicyDenied:
-            raise not_found("Resource Type", name) from None
+        check_type(self.desk, call, declared.name)
         return declared
 
     async def show(self, call: Call) -> dict[str, Any]:

@@ -17,12 +17,15 @@ from samovar.web import Api, health_routes
 from .about import About
 from .actions import Actions
 from .adoption import Leaving
+from .contents import Contents
 from .desk import Desk
 from .draft import DraftReader
 from .event_streams import Streams
 from .events import Events
 from .faults import render_fault
 from .history import History
+from .listing import Listing
+from .lookup import Lookup
 from .outputs import Outputs
 from .plans import Plans
 from .preview import Preview
@@ -67,27 +70,28 @@ class Service:
         health_routes(api, {"database": self._database})
         desk = self.desk
         reader = DraftReader(self.parts)
-        stacks = Stacks(desk, reader)
+        lookup = Lookup(desk)
         About(desk).routes(api)
-        ResourceTypes(desk, stacks).routes(api)
+        ResourceTypes(desk).routes(api)
         TemplateVersions(desk).routes(api)
-        Validate(desk, reader, stacks).routes(api)
-        Preview(desk, reader, stacks).routes(api)
-        Plans(desk, reader, stacks).routes(api)
-        stacks.listing_routes(api)
-        stacks.lookup_routes(api)
-        stacks.routes(api)
-        Leaving(desk, stacks).routes(api)
+        Validate(desk, reader).routes(api)
+        Preview(desk, reader).routes(api)
+        Plans(desk, reader).routes(api)
+        Listing(desk).routes(api)
+        lookup.routes(api)
+        Stacks(desk, reader).routes(api)
+        Contents(desk).routes(api)
+        Leaving(desk).routes(api)
         Resources(desk).routes(api)
         Events(desk, self.streams).routes(api)
         Outputs(desk).routes(api)
-        Actions(desk, stacks).routes(api)
+        Actions(desk).routes(api)
         SoftwareConfigs(desk).routes(api)
         SoftwareDeployments(desk).routes(api)
-        Snapshots(desk, reader, stacks).routes(api)
+        Snapshots(desk, reader).routes(api)
         Why(desk).routes(api)
         History(desk).routes(api)
-        stacks.arn_routes(api)
+        lookup.arn_routes(api)
         return api
 
     def asgi(self) -> ASGIApp:

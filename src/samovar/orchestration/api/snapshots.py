@@ -22,10 +22,10 @@ from samovar.orchestration.engine.snapshots import (
 from samovar.orchestration.templates import RequestLimitExceeded, load, load_environment
 from samovar.web import Api, BadRequest, Call, Reply
 
-from .desk import ACCEPTED, STACK, Desk, no_body
+from .desk import ACCEPTED, STACK, Desk, identity_of, no_body
 from .draft import DraftReader
 from .faults import not_found
-from .stacks import Stacks, identity_of
+from .permitted_types import check_types
 from .values import instant
 
 Found = tuple[Snapshot, Definition]
@@ -34,8 +34,8 @@ Found = tuple[Snapshot, Definition]
 class Snapshots:
     """The handlers of ``…/snapshots``."""
 
-    def __init__(self, desk: Desk, reader: DraftReader, stacks: Stacks) -> None:
-        self.desk, self.reader, self.stacks = desk, reader, stacks
+    def __init__(self, desk: Desk, reader: DraftReader) -> None:
+        self.desk, self.reader = desk, reader
         self.database, self.vault = desk.parts.database, desk.parts.vault
 
     def routes(self, api: Api) -> None:
@@ -54,7 +54,7 @@ class Snapshots:
         if name is not None and (not isinstance(name, str) or len(name) > 255):
             raise BadRequest("The name of a snapshot is text of at most 255 characters.", type="Invalid")
         most = self.desk.parts.settings.engine.max_snapshots_per_stack
-        request = self.stacks.request(call, stack.timeout_mins)
+        request = self.desk.request(call, stack.timeout_mins)
 
         def change(connection: Connection) -> tuple[str, str | None]:
             if 0 <= most <= count_snapshots(connection, stack.id):
@@ -65,7 +65,7 @@ class Snapshots:
             return take_snapshot(connection, stack.id, name, request)
 
         identity, operation = await self.database.write(change, f"snapshots of {stack.id}")
-        await self.stacks.ring(stack.id, operation)
+        await self.desk.ring(stack.id, operation)
         snapshot, definition = await self._load(stack, identity)
         return shown(stack, snapshot, definition)
 
@@ -88,9 +88,9 @@ class Snapshots:
     async def delete(self, call: Call) -> Reply:
         no_body(call)
         stack, snapshot, _ = await self._find(call)
-        request = self.stacks.request(call, stack.timeout_mins)
+        request = self.desk.request(call, stack.timeout_mins)
         operation = await self.database.write(lambda c: remove_snapshot(c, stack, snapshot.id, request))
-        await self.stacks.ring(stack.id, operation)
+        await self.desk.ring(stack.id, operation)
         return Reply(204)
 
     async def restore(self, call: Call) -> Reply:
@@ -102,13 +102,13 @@ class Snapshots:
             "files": definition.files,
         }
         draft = await self.reader.read(body, identity_of(stack))
-        await self.stacks.check_types(call, draft)
+        await check_types(self.desk, call, draft)
         await self.reader.check_in_cloud(draft, self.desk.cloud(call))
-        request = self.stacks.request(call, stack.timeout_mins)
+        request = self.desk.request(call, stack.timeout_mins)
         _, operation = await self.database.write(
             lambda c: restore_stack(c, self.vault, stack.id, snapshot.id, request)
         )
-        await self.stacks.ring(stack.id, operation)
+        await self.desk.ring(stack.id, operation)
         return ACCEPTED
 
     async def _find(self, call: Call) -> tuple[Stack, Snapshot, Definition]:

@@ -24,10 +24,9 @@ from samovar.orchestration.templates import (
 from samovar.orchestration.templates import constraints as c
 from samovar.web import Api, BadRequest, Call
 
-from .desk import PROJECT, Desk
+from .desk import PROJECT, Desk, body_of
 from .draft import Draft, DraftReader
 from .faults import fault_of
-from .stacks import Stacks, body_of
 from .values import flag
 
 TYPES = {
@@ -44,8 +43,8 @@ IGNORABLE = {"99001"}
 class Validate:
     """The handler of ``/validate``."""
 
-    def __init__(self, desk: Desk, reader: DraftReader, stacks: Stacks) -> None:
-        self.desk, self.reader, self.stacks = desk, reader, stacks
+    def __init__(self, desk: Desk, reader: DraftReader) -> None:
+        self.desk, self.reader = desk, reader
 
     def routes(self, api: Api) -> None:
         self.desk.add(api, "POST", f"{PROJECT}/validate", self.validate, "stacks:validate_template")

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from typing import Any
 
+from samovar.orchestration.engine.rows import NAME_PATTERN
 from samovar.web import BadRequest, Call
 
 
@@ -52,3 +54,16 @@ def sort_direction(call: Call, default: str) -> str:
     if found not in ("asc", "desc"):
         raise BadRequest(f'The sort direction is asc or desc, not "{found}".', type="ValueError")
     return found
+
+
+def stack_name(body: Mapping[str, Any]) -> str:
+    """The name of a new stack. Raises BadRequest."""
+    name = body.get("stack_name")
+    if name is None:
+        raise BadRequest("No stack name specified: give stack_name.", type="HTTPBadRequest")
+    if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name):
+        raise BadRequest(
+            f"Invalid stack name {name}: a letter, then letters, digits, _ - and ., at most 255 of them.",
+            type="StackValidationFailed",
+        )
+    return name
