@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from samovar import __version__
 from samovar.auth import RememberingValidator, TokenValidator
-from samovar.cache import NoCache, open_cache
+from samovar.cache import NoCache, Recent, open_cache
 from samovar.clients import (
     Cloud,
     CloudError,
@@ -106,6 +106,7 @@ class Embedded:
             self._coordinator = open_coordinator(settings.coordination, database, alone=self._whole)
             shared = settings.engine.auth_encryption_key or settings.database_url
             self._cache = open_cache(settings.cache, shared)
+            self._catalogs = Recent() if isinstance(self._cache, NoCache) else self._cache
         except ValueError as error:
             raise StartError(str(error)) from error
         self._foreign = users.foreign(settings, wanted)
@@ -127,7 +128,7 @@ class Embedded:
             transport=self._transport,
             interface=given.interface or ("public" if self._whole else "internal"),
             region_name=given.region_name if self._foreign else None,
-            remembered=self._cache,
+            remembered=self._catalogs,
         )
 
     def _http(self) -> Http:

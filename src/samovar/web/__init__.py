@@ -14,7 +14,7 @@ from .errors import (
     Unauthorized,
 )
 from .health import METRICS, Check, health_routes, metrics_route
-from .paging import Page, page_limit, paginate, sort_keys
+from .paging import FirstPage, Page, page_limit, paginate, sort_keys
 from .prefixes import Prefixes
 from .versions import versions_document
 
@@ -26,6 +26,7 @@ __all__ = [
     "Check",
     "Conflict",
     "Fault",
+    "FirstPage",
     "Forbidden",
     "Handler",
     "NotFound",

@@ -23,7 +23,6 @@ from sqlalchemy.exc import DataError
 from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from samovar.auth import Context, IdentityUnavailable, InvalidToken, Policy, PolicyDenied, TokenValidator
@@ -31,6 +30,7 @@ from samovar.database import DatabaseFull, DatabaseUnavailable
 from samovar.observability import about, figures, span
 
 from .errors import BadRequest, Fault, Forbidden, NotFound, ServiceUnavailable, TooLarge, Unauthorized
+from .routing import Routes
 
 log = logging.getLogger(__name__)
 encoder = msgspec.json.Encoder()
@@ -134,7 +134,6 @@ class Api:
         self._max_body = max_body
         self._authenticate_header = authenticate_header
         self._resources: dict[str, _Resource] = {}
-        self._router: Router | None = None
 
     def route(
         self,
@@ -161,9 +160,7 @@ class Api:
 
     def asgi(self) -> ASGIApp:
         """The ASGI application; no routes are added after this."""
-        routes: list[BaseRoute] = [Route(path, resource) for path, resource in self._resources.items()]
-        self._router = Router(routes, redirect_slashes=False, default=_Unknown(self))
-        return self._router
+        return Routes(self._resources, _Unknown(self))
 
     async def serve(
         self, action: _Action | Fault, scope: Scope, receive: Receive, send: Send, route: str = "none"

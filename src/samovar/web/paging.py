@@ -7,12 +7,24 @@ the id as the last key, so that a page costs its own length wherever it begins.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from sqlalchemy import Column, Connection, RowMapping, Select, and_, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Integer,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    or_,
+    select,
+)
 
 from .api import Call
 from .errors import BadRequest
@@ -80,18 +92,52 @@ def paginate(
     `plain`: rows are dictionaries, quicker where every column of many rows is read. Raises BadRequest when
     there is no such row.
     """
-    keys = [*order, (identity, order[-1][1] if order else "asc")]
-    if reverse:
-        keys = [(column, "asc" if way == "desc" else "desc") for column, way in keys]
+    keys = _keys(identity, order, reverse)
     if marker:
         at = connection.execute(select(*(c for c, _ in keys)).where(identity == marker)).first()
         if at is None:
             raise BadRequest(f"The marker {marker!r} does not exist.")
         query = query.where(_after([column for column, _ in keys], [way for _, way in keys], tuple(at)))
-    query = query.order_by(*(column.asc() if way == "asc" else column.desc() for column, way in keys))
+    query = query.order_by(*_directions(keys))
     if limit is not None:
         query = query.limit(limit + 1)
-    result = connection.execute(query)
+    return _cut(connection.execute(query), limit, reverse, plain)
+
+
+class FirstPage:
+    """The pages that follow no marker, of a query that is the same each time: put together once, which costs
+    as much as its rows do. `paginate` tells of the arguments."""
+
+    def __init__(
+        self,
+        query: Select[Any],
+        *,
+        identity: Column[Any],
+        order: Sequence[tuple[Column[Any], str]] = (),
+        reverse: bool = False,
+    ) -> None:
+        self._reverse = reverse
+        keys = _keys(identity, order, reverse)
+        self._query = query.order_by(*_directions(keys)).limit(bindparam("page_size", type_=Integer))
+
+    def read(self, connection: Connection, limit: int, given: Mapping[str, Any]) -> Page:
+        """`given`: the query's own parameters. The page's rows are dictionaries."""
+        result = connection.execute(self._query, {**given, "page_size": limit + 1})
+        return _cut(result, limit, self._reverse, True)
+
+
+def _keys(
+    identity: Column[Any], order: Sequence[tuple[Column[Any], str]], reverse: bool
+) -> list[tuple[Column[Any], str]]:
+    keys = [*order, (identity, order[-1][1] if order else "asc")]
+    return [(column, "asc" if way == "desc" else "desc") for column, way in keys] if reverse else keys
+
+
+def _directions(keys: Sequence[tuple[Column[Any], str]]) -> list[ColumnElement[Any]]:
+    return [column.asc() if way == "asc" else column.desc() for column, way in keys]
+
+
+def _cut(result: CursorResult[Any], limit: int | None, reverse: bool, plain: bool) -> Page:
     if plain:
         names = tuple(result.keys())
         rows = cast(Sequence[RowMapping], [dict(zip(names, row, strict=True)) for row in result.all()])

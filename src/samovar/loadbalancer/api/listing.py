@@ -6,13 +6,26 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import Boolean, Column, ColumnElement, Connection, Integer, Select, Table, func, or_, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Table,
+    bindparam,
+    func,
+    or_,
+    select,
+)
 
 from samovar.database import Json, Timestamp
-from samovar.web import Call, paginate
+from samovar.web import Call, FirstPage, paginate
 
 from ..tables import tags
 from . import values
@@ -25,7 +38,7 @@ PAGING = ("limit", "marker", "page_reverse", "sort", "sort_key", "sort_dir", "fi
 TAGS = ("tags", "tags-any", "not-tags", "not-tags-any")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Kind:
     """One kind of object as a list shows it.
 
@@ -46,6 +59,10 @@ class Kind:
     order: tuple[str, ...] = ("created_at",)
     listed: Select[Any] | None = None
 
+    def rows(self) -> Select[Any]:
+        """What a list reads."""
+        return select(self.table) if self.listed is None else self.listed
+
     def column(self, name: str) -> Column[Any] | None:
         found = self.filters.get(name, name)
         if found in self.hidden:
@@ -58,15 +75,20 @@ async def index(
     backend: Backend, kind: Kind, call: Call, *conditions: ColumnElement[bool], scoped: bool = True
 ) -> Any:
     """One page of the kind, narrowed to what the caller may see (unless not `scoped`) and asked for."""
-    where = [*conditions, *(_scope(backend, kind, call) if scoped else ()), *_filters(kind, call)]
+    projects = _scope(backend, kind, call) if scoped else ()
+    where = [*conditions, *_filters(kind, call)]
     order, limit = _order(kind, call), _limit(backend, call)
     reverse = call.query.get("page_reverse") == "True"
     marker = call.query.get("marker")
 
     def run(connection: Connection) -> list[Shown]:
+        if not where and marker is None and len(projects) < 2:
+            given = {"project": projects[0]} if projects else {}
+            first = _first_page(kind, bool(projects), tuple(order), reverse)
+            return kind.view(connection, first.read(connection, limit, given).rows)
         page = paginate(
             connection,
-            (select(kind.table) if kind.listed is None else kind.listed).where(*where),
+            kind.rows().where(*where, *(kind.table.c.project_id == project for project in projects)),
             identity=kind.table.c[kind.identity],
             order=order,
             marker=marker,
@@ -111,7 +133,8 @@ def _only(fields: set[str], item: Shown) -> Shown:
     return {name: value for name, value in item.items() if name in fields}
 
 
-def _scope(backend: Backend, kind: Kind, call: Call) -> list[ColumnElement[bool]]:
+def _scope(backend: Backend, kind: Kind, call: Call) -> list[str]:
+    """The projects that an object must be of, each of them; [] when those of all may be seen."""
     context = call.context
     given = call.query.getlist("project_id")
     if len(given) > 1:
@@ -119,12 +142,21 @@ def _scope(backend: Backend, kind: Kind, call: Call) -> list[ColumnElement[bool]
     if not kind.owned:
         backend.enforce(call, f"{kind.policy}:get_all", context.project_id)
         return []
-    column = kind.table.c.project_id
-    wanted = [column == given[0]] if given else []
     if backend.policy.allows(f"{PREFIX}{kind.policy}:get_all-global", context, {}):
-        return wanted
+        return given
     backend.enforce(call, f"{kind.policy}:get_all", context.project_id)
-    return [*wanted, column == (context.project_id or "-")]
+    return list({*given, context.project_id or "-"})
+
+
+@lru_cache(256)
+def _first_page(
+    kind: Kind, of_project: bool, order: tuple[tuple[Column[Any], str], ...], reverse: bool
+) -> FirstPage:
+    """What most clients ask for: all that there is, up to the limit."""
+    rows = kind.rows()
+    if of_project:
+        rows = rows.where(kind.table.c.project_id == bindparam("project"))
+    return FirstPage(rows, identity=kind.table.c[kind.identity], order=order, reverse=reverse)
 
 
 def _filters(kind: Kind, call: Call) -> list[ColumnElement[bool]]:

@@ -72,7 +72,8 @@ class _Kind:
         for name in self._stored:
             text = shown[name]
             if type(text) is str:
-                shown[name] = NOTHING[text] if text in NOTHING else msgspec.Raw(text)
+                nothing = NOTHING.get(text, text)
+                shown[name] = msgspec.Raw(text) if nothing is text else nothing
         shown["tenant_id"] = shown["project_id"]
         shown["created_at"] = moment(row["created_at"])
         shown["updated_at"] = moment(row["updated_at"])
