@@ -12,8 +12,10 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -160,7 +162,9 @@ class Controllers(Cluster):
         ]}  # fmt: skip
         for name in ENDPOINTS:
             folder = self.folder / f"proxy-{name}"
-            folder.mkdir(exist_ok=True)
+            if not folder.exists():
+                folder.mkdir()
+                threading.Thread(target=_heard, args=(folder,), daemon=True).start()
             document = {
                 "nodes": [
                     {"name": "a", "address": ADDRESSES["a"], "roles": ["endpoint", "database"], "services": list(ON_A)},
@@ -171,7 +175,7 @@ class Controllers(Cluster):
                 "database": {"kind": "galera"},
                 "proxy": {
                     "config_dir": str(folder / "etc"), "run_dir": str(folder / "run"),
-                    "user": "", "group": "", "log": "",
+                    "user": "", "group": "", "log": str(folder / "log"),
                 },
             }  # fmt: skip
             (folder / "cluster.yaml").write_text(yaml.safe_dump(document))
@@ -295,6 +299,17 @@ class Controllers(Cluster):
                 command, env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, check=False, timeout=120
             )
         super().stop()
+
+
+def _heard(folder: Path) -> None:
+    """Write down what a HAProxy logs."""
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear,
+        (folder / "haproxy.log").open("wb", 0) as log,
+    ):
+        ear.bind(str(folder / "log"))
+        while True:
+            log.write(ear.recv(8192).rstrip(b"\n") + b"\n")
 
 
 @contextlib.contextmanager

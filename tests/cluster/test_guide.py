@@ -6,6 +6,7 @@ import http.client
 import json
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +65,15 @@ def test_a_wait_condition_is_signalled_at_the_other_api_through_the_proxy(guide,
     while guide.openstack("stack", "show", "waits")["stack_status"] != "CREATE_COMPLETE":
         assert time.monotonic() < deadline
     assert "through the proxy" in str(guide.openstack("stack", "output", "show", "waits", "data"))
+
+
+def test_processes_have_the_names_that_the_guides_pkill_looks_for(guide):
+    found = {
+        one.names: Path(f"/proc/{one.process.pid}/comm").read_text().strip()
+        for one in guide.services.values()
+        if len(one.names) == 1
+    }
+    assert found == {(name,): name for name in ("heat-api", "heat-api-cfn", "heat-engine")}
 
 
 def test_both_apis_answer_for_their_health_as_a_bare_httpchk_asks(guide):

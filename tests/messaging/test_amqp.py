@@ -50,6 +50,11 @@ async def test_dead_brokers_in_the_list_are_passed_over(process, broker):
     await ear.until("id-1")
 
 
+async def test_a_guest_who_is_refused_is_told_what_to_do(process, broker):
+    bus = await process(transport_url=f"rabbit://guest:wrong@{broker.host}:{broker.port}/")
+    assert "name it in rabbit_userid and rabbit_password" in bus.trouble()
+
+
 async def test_while_no_broker_answers_listeners_here_are_told_and_the_trouble_is_named(process):
     port = free_port()
     bus, ear = await process(transport_url=f"rabbit://x:y@127.0.0.1:{port}/"), Ear()

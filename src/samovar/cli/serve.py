@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import gc
+from pathlib import Path
 
 from samovar.config import OptionsError, Settings, load
 
@@ -42,6 +44,9 @@ def run(options: argparse.Namespace) -> int:
             f"no such service: {', '.join(sorted(unknown))}; there are {', '.join(SERVICES)}, all "
             f"(and their usual names: {', '.join(FIELD_NAMES)})"
         )
+    if len(options.services) == 1 and not whole:
+        with contextlib.suppress(OSError):  # ps shows it by this name, pkill finds it
+            Path("/proc/self/comm").write_text(options.services[0])
     whole = wanted == set(SERVICES)
     shared = whole or bool(getattr(options, "port", None))
     try:

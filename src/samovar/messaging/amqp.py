@@ -43,6 +43,16 @@ class _Message(NamedTuple):
     everyone: bool
 
 
+def _remedy(broker: Broker, session: Session) -> str:
+    """What to do about RabbitMQ's own user, which it lets in from its own machine only."""
+    if broker.user == "guest" and "ACCESS_REFUSED" in session.reason:
+        return (
+            " RabbitMQ lets its user guest in from its own machine only: make another one "
+            "(rabbitmqctl add_user, set_permissions) and name it in rabbit_userid and rabbit_password."
+        )
+    return ""
+
+
 class AmqpBus:
     """Doorbells through a broker, whichever of several answers. Raises OptionsError."""
 
@@ -136,7 +146,9 @@ class AmqpBus:
                     self._connected.clear()
                     self._attached.clear()
                 await session.close()
-                self._note(f"The broker at {broker} is not reached: {session.reason}.")
+                self._note(
+                    f"The broker at {broker} is not reached: {session.reason}.{_remedy(broker, session)}"
+                )
                 if time.monotonic() - began > STEADY_SECONDS:
                     pause = self._settings.kombu_reconnect_delay
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
