@@ -17,6 +17,7 @@ from .health import METRICS, Check, health_routes, metrics_route
 from .paging import FirstPage, Page, page_limit, paginate, sort_keys
 from .prefixes import Prefixes
 from .versions import versions_document
+from .waiting import Waiting
 
 __all__ = [
     "METRICS",
@@ -37,6 +38,7 @@ __all__ = [
     "ServiceUnavailable",
     "TooLarge",
     "Unauthorized",
+    "Waiting",
     "health_routes",
     "metrics_route",
     "page_limit",

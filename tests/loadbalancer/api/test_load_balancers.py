@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Load balancers: what is answered, what is stored, and what a worker finds."""
 
+import asyncio
+import json
 import re
+
+import pytest
 
 from samovar.loadbalancer import load_tree, operations
 
@@ -43,6 +47,53 @@ async def test_a_load_balancer_on_a_subnet(member, subnet, worker):
     assert shown["device_owner"] == "Octavia" and shown["device_id"] == f"lb-{identity}"
     assert shown["fixed_ips"] == [{"subnet_id": subnet["id"], "ip_address": address}]
     assert shown["admin_state_up"] is False
+
+
+@pytest.mark.parametrize("patient", [True, False])
+async def test_a_client_that_gave_up_gets_no_load_balancer(member, subnet, cloud, monkeypatch, patient):
+    """It looks by name, sees none, and asks again: the first must not come to be after that."""
+    ports = member.at("/network/v2.0")
+    begun, gone = asyncio.Event(), asyncio.Event()
+    send_on = type(cloud).send
+
+    async def slow(self, method, url, headers, body, timeout):
+        answer = await send_on(self, method, url, headers, body, timeout)
+        if (method, url.rpartition("/")[2]) == ("POST", "ports"):
+            begun.set()
+            await gone.wait()
+            await asyncio.sleep(0)
+        return answer
+
+    monkeypatch.setattr(type(cloud), "send", slow)
+    body = {"loadbalancer": {"name": "lb1", "vip_subnet_id": subnet["id"]}}
+    messages = [{"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}]
+    answered = []
+
+    async def receive():
+        if messages:
+            return messages.pop()
+        await gone.wait()
+        if patient:
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        answered.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "scheme": "http", "path": "/load-balancer/v2.0/lbaas/loadbalancers",
+        "raw_path": b"", "root_path": "", "query_string": b"", "server": ("h", 1), "client": None,
+        "headers": [(b"x-auth-token", b"member"), (b"host", b"h:1")],
+    }  # fmt: skip
+    asked = asyncio.create_task(cloud._application(scope, receive, send))
+    await asyncio.wait_for(begun.wait(), 10)
+    assert (await member.ask("GET", "/loadbalancers?name=lb1"))[1] == {"loadbalancers": []}
+    gone.set()
+    await asyncio.wait_for(asked, 10)
+    found = (await member.ask("GET", "/loadbalancers?name=lb1"))[1]["loadbalancers"]
+    left = [one for one in (await ports.ask("GET", "/ports"))[1]["ports"] if one["device_owner"] == "Octavia"]
+    assert (len(found), len(left)) == ((1, 1) if patient else (0, 0))
+    assert answered[0]["status"] == (201 if patient else 499)
 
 
 async def test_the_vip_by_network_address_and_port(member, subnet):

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from samovar.database import new_id, utcnow
-from samovar.web import Api, Call, Fault, Reply
+from samovar.web import Api, Call, Fault, Reply, Waiting
 
 from .. import operations as work
 from ..configurations import kept
@@ -95,6 +95,10 @@ class LoadBalancers(Objects):
         api.route("GET", one + "/{word}", self.nothing)
 
     async def create(self, call: Call) -> Reply:
+        async with Waiting(call) as client:
+            return await self._create(call, client)
+
+    async def _create(self, call: Call, client: Waiting) -> Reply:
         body = wrapped(call.body, self.argument, self.kind.name)
         given = created(self.argument, self.kind.name, body, self.fields)
         project = given.get("project_id") or given.get("tenant_id") or call.context.project_id
@@ -113,6 +117,8 @@ class LoadBalancers(Objects):
         vips = await planner.allocate(lb_id, project, given, choice.pop("zone"))
 
         def run(change: Change) -> Any:
+            if client.gone:  # it has looked by now, seen none, and asked for another
+                raise refuse(499, "Nobody waits for the load balancer any more, so it was not made.")
             change.spend("loadbalancer", project)
             if time.monotonic() - began > LATEST.total_seconds():
                 raise refuse(503, "The VIP could not be allocated in time; ask again.")
