@@ -91,7 +91,7 @@ heat_template_version: {VERSION}
 parameters:
   word: {{type: string}}
 resources:
-  one: {{type: {THING}, properties: {{value: {{get_param: word}}}}}}
+  one: {{type: {THING}, properties: {{update_replace_value: {{get_param: word}}}}}}
   two: {{type: {THING}, properties: {{value: {{get_resource: one}}}}}}
 outputs:
   first: {{value: {{get_resource: one}}}}

@@ -5,7 +5,8 @@
     clean(row)   after apply of its own name, and after clean of every row that requires it
 
 Every row has a clean node; it does nothing for a row that still stands for its name. So a row that is
-replaced on the way, or was left over by an earlier operation, goes when nobody needs it any more.
+replaced on the way, or was left over by an earlier operation, goes when nobody needs it any more. What a
+nested stack could not remove because something outside of it still used it, it removes in that clean node.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from .events import STATE_CHANGED, resource_event
 from .failures import StepFailed, step_failed
 from .hooks import pause_at_hook
 from .kinds import Kind
+from .leaving import LEFT_OVER
 from .loaded import NeedsAttribute
 from .lookups import look_up_names, needs_look_up
 from .nested import NestedSteps
@@ -407,7 +409,7 @@ class Converge:
         if row is None:
             return None
         if not self.removing and row.name in self.run.requirements and self.run.current.get(row.name) is row:
-            return None
+            return self.nested.clear(row) if LEFT_OVER in row.data else None
         if row.never_made:
             self.run.scribe.delete(row)
             self.run.rows.pop(row_id, None)
@@ -416,7 +418,7 @@ class Converge:
             return None
         if self.removing and self.run.texts.environment.registry.has_hook(row.name, "pre-delete"):
             return self._delete_after_hook(row)
-        return self.steps.delete(row)
+        return self.steps.delete(row) if self.removing else self.steps.clear(row)
 
     async def _delete_after_hook(self, row: Resource) -> None:
         await pause_at_hook(self.run, row, "pre-delete")

@@ -14,6 +14,7 @@ from .deferred import Deferred, drop_deferred, withdraw
 from .definitions import EMPTY, Definition, drop_unused_definitions, store_definition
 from .events import cut, insert_events, prune_events, resource_event, stack_completed
 from .failures import aborted
+from .leaving import LEFT_OVER
 from .parts import Parts
 from .requests import Request, enter_state, roll_back, save_stack
 from .retention import prune_operations
@@ -98,7 +99,7 @@ class Ending:
                 "status": DONE if current or beside else SUPERSEDED,
                 "status_reason": cut(failure or ""),
                 "failures": self._failures(),
-                "details": {key: each for key, each in operation.details.items() if key != "adopt"},
+                "details": self._details(),
                 "finished_at": utcnow(),
                 "lease_owner": None,
                 "lease_expires_at": None,
@@ -116,6 +117,11 @@ class Ending:
             end_snapshot(connection, self.parts.vault, snapshot, self.stack, rows, why)
         if current and action != "CANCEL":
             self.following = self._end_stack(connection, stack, action, failure)
+
+    def _details(self) -> dict[str, Any]:
+        """What is kept of an operation's details; what it had to leave is told to whoever waits for it."""
+        kept = {key: each for key, each in self.operation.details.items() if key != "adopt"}
+        return {**kept, LEFT_OVER: True} if self.run is not None and self.run.left_over else kept
 
     def _end_resources(self, connection: Connection, reason: str) -> None:
         """Nothing of the stack is worked on any more: what was broken off has failed."""

@@ -11,23 +11,30 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Connection
+
 from samovar.database import new_id, utcnow
 from samovar.orchestration.templates.errors import RequestLimitExceeded
 from samovar.orchestration.templates.parser import load
 
 from .child_template import child_definition, child_plan
-from .children import Submitted, act_on_child, child_name, load_child, request_for_child, wait_for_child
+from .children import (
+    Submitted,
+    act_on_child,
+    ask_child,
+    child_name,
+    load_child,
+    request_for_child,
+    wait_for_child,
+)
 from .definitions import Definition
 from .groups import AWS_STACK, SKIPPED, Phase
-from .requests import (
-    Request,
-    create_stack,
-    update_stack,
-)
+from .leaving import LEFT_OVER, MAY_LEAVE
+from .requests import Request, clear_stack, create_stack, update_stack
 from .rows import COMPLETE, IN_PROGRESS, Resource, Stack
 from .scaling_groups import SCALING_GROUPS
 from .snapshots import Kept, kept_definition, restore_stack
-from .store import count_resources_of_tree, get_stack
+from .store import count_resources_of_tree, get_operation, get_stack
 from .texts import limits_of
 from .wanted import Wanted
 
@@ -74,9 +81,37 @@ class NestedSteps:
                 self.run.note_wait(row, f"the pause of {phase.pause_seconds:g} s between two batches")
                 await self.run.pause(row, phase.pause_seconds)
         row.data.pop("phase_of", None)
+        if action == "UPDATE":
+            await self._note_left_over(row)
         wanted.write_to(row)
         self.run.forget_attributes(row)
         self.steps.end(row, action, whole=True)
+
+    def clear(self, row: Resource) -> Work:
+        """Have the nested stack remove what it had to leave; all that needed it has changed by now."""
+        return self.steps.guarded(row, "UPDATE", lambda: self._clear(row))
+
+    async def _clear(self, row: Resource) -> None:
+        run, identity = self.run, row.physical_id or ""
+        request = request_for_child(run, **({MAY_LEAVE: True} if run.may_leave else {}))
+        await self.steps.begin(row, "UPDATE")
+        await ask_child(run, row, lambda c: clear_stack(c, identity, request)[1])
+        await self._note_left_over(row)
+        run.left_over = run.left_over or LEFT_OVER in row.data
+        self.steps.end(row, "UPDATE", whole=True, counted=False)
+
+    async def _note_left_over(self, row: Resource) -> None:
+        identity = row.physical_id or ""
+
+        def query(connection: Connection) -> bool:
+            child = get_stack(connection, identity)
+            done = get_operation(connection, child.operation_id or "") if child is not None else None
+            return done is not None and LEFT_OVER in done.details
+
+        if await self.run.parts.database.read(query):
+            row.data[LEFT_OVER] = True
+        else:
+            row.data.pop(LEFT_OVER, None)
 
     def adopt(self, row: Resource, wanted: Wanted, entry: Mapping[str, Any]) -> Work:
         """Make a nested stack of the objects that an exported one had."""
@@ -184,8 +219,10 @@ class NestedSteps:
                 lambda c: create_stack(c, run.parts.vault, child, definition, request, _first(run))
             )
         else:
-            observed = {"converge": True} if run.operation.details.get("converge") else {}
-            request = _within(wanted, request_for_child(run, **observed))
+            details: dict[str, Any] = {"converge": True} if run.operation.details.get("converge") else {}
+            if action == "UPDATE":
+                details[MAY_LEAVE] = True
+            request = _within(wanted, request_for_child(run, **details))
             verb = "ROLLBACK" if run.operation.action == "ROLLBACK" else "UPDATE"
             identity = child.id
             change = Submitted(

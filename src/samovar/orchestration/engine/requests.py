@@ -229,6 +229,20 @@ def act_on_stack(
     return stack, operation
 
 
+def clear_stack(connection: Connection, stack_id: str, request: Request) -> tuple[Stack, str]:
+    """Write an update of a nested stack to what it is: what it could not remove goes. Raises StackGone,
+    ActionNotAllowed."""
+    stack = _live(connection, stack_id)
+    if stack.action == "DELETE":
+        raise ActionNotAllowed(f"Updating the stack {stack.name} is not supported while it is being deleted.")
+    if stack.status == COMPLETE:
+        stack.previous_definition_id = stack.definition_id
+    operation = add_operation(connection, stack, "UPDATE", request, stack.definition_id)
+    enter_state(connection, stack, "UPDATE", IN_PROGRESS, stack_started("UPDATE"))
+    save_stack(connection, stack)
+    return stack, operation
+
+
 def cancel_update(
     connection: Connection, stack_id: str, request: Request, *, rollback: bool
 ) -> tuple[Stack, str]:

@@ -15,6 +15,7 @@ from samovar.orchestration.resources.behaviour import Waiting
 from .definitions import Definition
 from .events import resource_event
 from .failures import MOST_WORDS, TimedOut
+from .leaving import MAY_LEAVE
 from .loaded import LoadedStack
 from .parts import Parts
 from .rows import Operation, Resource, Stack
@@ -59,6 +60,7 @@ class StackRun(LoadedStack):
         self.kept: Mapping[str, Kept] = {}  # what the snapshot that is restored keeps, by resource
         self.paused: set[str] = set()  # rows that wait for a hook
         self.will_roll_back = False
+        self.left_over = False  # something that was replaced or removed is still in use outside this stack
         self.failures: list[dict[str, Any]] = []  # what is told of this operation when it has ended
         self.taken_over = asyncio.get_running_loop().time()  # nobody else has asked the cloud since
         self._wakes: dict[str, asyncio.Event] = {}
@@ -73,6 +75,11 @@ class StackRun(LoadedStack):
     def out_of_time(self) -> bool:
         """Whether the time for this operation is over."""
         return utcnow() >= self.operation.deadline_at
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether what is still in use may stay for now: the stack around this one comes back for it."""
+        return bool(self.operation.details.get(MAY_LEAVE))
 
     def note_failure(self, row: Resource, action: str, failure: dict[str, Any]) -> None:
         """Remember what failed, for when the row is gone."""

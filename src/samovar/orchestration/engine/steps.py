@@ -22,6 +22,7 @@ from .events import STATE_CHANGED, cut, resource_event
 from .failures import StepFailed, TimedOut, aborted, step_failed
 from .groups import GROUPS
 from .hooks import pause_at_hook
+from .leaving import StillUsed
 from .pursuit import Fatal
 from .rows import COMPLETE, FAILED, IN_PROGRESS, Resource
 from .scribe import LeaseLost
@@ -32,6 +33,7 @@ from .witnesses import console, servers_of
 
 CREATE_TRIES = 5
 CONFLICT_SECONDS = 60.0
+CONFLICT_WITHIN_SECONDS = 2.0  # where the conflict may be with what waits for this very stack
 UNKNOWN = "creation_unknown"  # in a row's data: an object was asked for, and what became of that is not known
 
 
@@ -257,7 +259,22 @@ class Steps:
         """Remove the object of a row, then the row."""
         return self.guarded(row, "DELETE", lambda: self._delete(row))
 
-    async def _delete(self, row: Resource) -> None:
+    def clear(self, row: Resource) -> Coroutine[Any, Any, None]:
+        """Remove what was replaced, or is no longer asked for; what is in use elsewhere may stay for now."""
+
+        async def clearing() -> None:
+            try:
+                await self._delete(row, may_leave=self.run.may_leave)
+            except StillUsed as error:
+                self.run.left_over = True
+                row.status, row.waiting = FAILED, None
+                row.status_reason = f"left until nothing outside this stack uses it ({error})"
+                self.scribe.save(row)
+                self.scribe.event(resource_event(row))
+
+        return self.guarded(row, "DELETE", clearing)
+
+    async def _delete(self, row: Resource, *, may_leave: bool = False) -> None:
         failed = row.failed
         asked = self.run.taken_over if row.status == IN_PROGRESS or row.data.get(UNKNOWN) else None
         await self.begin(row, "DELETE", announce=row.state != ("DELETE", IN_PROGRESS))
@@ -267,7 +284,8 @@ class Steps:
             if self.run.kind_of_row(row).nested:
                 await self._delete_object(row, asked, snapshot=False)
         elif not kept:
-            await self._delete_object(row, asked, snapshot=policy == "Snapshot" and not failed)
+            snapshot = policy == "Snapshot" and not failed
+            await self._delete_object(row, asked, snapshot=snapshot, may_leave=may_leave)
             await self._delete_user(row)
         row.status, row.status_reason, row.waiting = COMPLETE, STATE_CHANGED, None
         if self.run.current.get(row.name) is row:
@@ -281,7 +299,9 @@ class Steps:
             del self.run.current[row.name]
         await done
 
-    async def _delete_object(self, row: Resource, asked: float | None, *, snapshot: bool) -> None:
+    async def _delete_object(
+        self, row: Resource, asked: float | None, *, snapshot: bool, may_leave: bool = False
+    ) -> None:
         kind = self.run.kind_of_row(row)
         if kind.nested:
             from .children import delete_child
@@ -297,7 +317,8 @@ class Steps:
         if snapshot:
             await self.run.persist(row, lambda: behaviour.snapshot(context), service)
             await self._progress(row, context, "SNAPSHOT")
-        conflict_until = asyncio.get_running_loop().time() + CONFLICT_SECONDS
+        patience = CONFLICT_WITHIN_SECONDS if may_leave else CONFLICT_SECONDS
+        conflict_until = asyncio.get_running_loop().time() + patience
         while True:
             try:
                 await self.run.persist(row, lambda: behaviour.delete(context), service)
@@ -308,7 +329,11 @@ class Steps:
             except CloudError as error:
                 if error.not_found:
                     return
-                if not error.conflict or asyncio.get_running_loop().time() > conflict_until:
+                if not error.conflict:
+                    raise
+                if asyncio.get_running_loop().time() > conflict_until:
+                    if may_leave:
+                        raise StillUsed(error.message) from error
                     raise
                 self.run.note_wait(row, f"what still uses it to go ({error.message})")
                 await self.run.pause(row, 1.0)
