@@ -39,7 +39,8 @@ COUNTED = {"bytes_in": "in", "bytes_out": "out", "total_connections": "new"}
 
 
 class Turns:
-    """Whose turn it is in a pool of least connections. `even`: all had as many flows as they should."""
+    """Whose turn it is in a pool of least connections: that of `names` in turn, without any by the weights.
+    `even`: all had as many flows as they should."""
 
     def __init__(self, even: bool, weights: tuple[tuple[str, int], ...], names: tuple[str, ...]) -> None:
         self.even, self.weights, self.names = even, weights, names
@@ -223,7 +224,7 @@ class Datagrams:
         return not (listener.get("pool") or {}).get("monitor") or seen is None or seen.up is not False
 
     def _order(self, listener: Mapping[str, Any]) -> tuple[str, ...]:
-        """Empty where weights say it, and until it is known how the flows are among new members."""
+        """Empty where weights say it, and until the flows are uneven among new members."""
         known = self._turns.get(listener["id"])
         if known is None or not _by_connections(listener) or known.weights != self._weights(listener):
             return ()
@@ -339,7 +340,7 @@ class Datagrams:
                 flowing = flows.count(PASSING_MARK, PASSING_MARK)
                 before = self._turns
                 self._turns = {one["id"]: self._turns_of(one, flowing) for one in chosen}
-                if any(before.get(name) is not one for name, one in self._turns.items()):
+                if any(one.names and before.get(name) is not one for name, one in self._turns.items()):
                     try:
                         self._apply()
                     except CannotCarry as error:
@@ -348,14 +349,7 @@ class Datagrams:
     def _turns_of(self, listener: Mapping[str, Any], flowing: Mapping[int, int]) -> Turns:
         mine, weights = self._number(listener["id"]), self._weights(listener)
         many = [flowing.get(mark(mine, self._member_number(listener["id"], name)), 0) for name, _ in weights]
-        even, known = level(many, [weight for _, weight in weights]), self._turns.get(listener["id"])
-        if known is not None and even and known.even and known.weights == weights:
-            return known
-        found = turns(many, [weight for _, weight in weights], TURNS if weights else 0)
-        names = tuple(weights[at][0] for at in found)
-        if known is not None and (known.even, known.weights, known.names) == (even, weights, names):
-            return known
-        return Turns(even, weights, names)
+        return turned(self._turns.get(listener["id"]), weights, many)
 
     # -- counters
 
@@ -384,6 +378,18 @@ class Datagrams:
     def _save(self) -> None:
         self._saved = time.monotonic()
         write(self._state, json.dumps({"numbers": self._numbers, "counted": self._counted}))
+
+
+def turned(known: Turns | None, weights: tuple[tuple[str, int], ...], many: list[int]) -> Turns:
+    """Whose turn it is when the members have this many flows; `known` itself when nothing is to change."""
+    even = level(many, [weight for _, weight in weights])
+    if known is None or known.weights != weights:
+        known = Turns(True, weights, ())  # what the rules say since the members changed
+    if even and known.even:
+        return known
+    found = turns(many, [weight for _, weight in weights], TURNS if weights else 0)
+    names = tuple(weights[at][0] for at in found)
+    return known if (known.even, known.names) == (even, names) else Turns(even, weights, names)
 
 
 def _by_connections(listener: Mapping[str, Any]) -> bool:

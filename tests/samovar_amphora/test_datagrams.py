@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samovar_amphora.checks import checksum
+from samovar_amphora.datagrams import turned
 from samovar_amphora.rules import eligible, level, probe, render, turns
 
 from .conftest import SOURCE
@@ -93,6 +94,22 @@ def test_turns_by_hand() -> None:
     assert turns([3, 0], [1, 1], 7) == [1, 1, 1, 0, 1, 0, 1]
     assert turns([0, 0], [3, 1], 8) == [0, 1, 0, 0, 0, 1, 0, 0]
     assert level([4, 5], [1, 1]) and level([0, 0, 1], [1, 1, 1]) and not level([3, 5], [1, 1])
+
+
+def test_nothing_is_said_of_turns_while_the_flows_are_even() -> None:
+    """New rules begin the round anew: what came while they were written would be counted by nobody."""
+    members = (("a", 1), ("b", 1))
+    first = turned(None, members, [3, 2])
+    assert first.names == ()
+    assert turned(first, members, [9, 10]) is first
+    uneven = turned(first, members, [9, 12])
+    assert uneven.names[:5] == ("a", "a", "a", "a", "b")
+    assert turned(uneven, members, [9, 12]) is uneven
+    even = turned(uneven, members, [12, 12])
+    assert even.names[:4] == ("a", "b", "a", "b")
+    assert turned(even, members, [20, 20]) is even
+    more = (*members, ("c", 1))
+    assert turned(even, more, [1, 0, 0]).names == ()
 
 
 def test_weights_take_turns_well_mixed() -> None:
