@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -96,7 +97,7 @@ class Controllers(Cluster):
         for service, (_, port) in APIS.items():
             for name in CONTROLLERS:
                 self.ready(f"{service}@{name}", port, 400)
-        for port in ON_A.values():
+        for port in (*ON_A.values(), *(port for _, port in APIS.values())):
             self.machines.until("client", lambda p=port: ask(FRONT, p, path="/readyz")[0] == 200, 300)  # type: ignore[misc]
 
     def on(self, machine: str) -> list[str]:
@@ -207,6 +208,17 @@ class Controllers(Cluster):
         for one in [*children, pid]:
             os.kill(int(one), signal.SIGKILL)
 
+    def address_to_d(self) -> None:
+        """Have the endpoint that is nothing else take the clients' address."""
+        if self.holder() == "a":
+            self.kill_proxy("a")
+            deadline = time.monotonic() + 30
+            while not self.machines.has("d", FRONT):
+                assert time.monotonic() < deadline, "the address did not move"
+                time.sleep(0.1)
+            self.proxy_again()
+            self.holder()
+
     def proxy_again(self) -> None:
         """Bring back the HAProxy of each endpoint that lacks it."""
         self._proxies(force=True)
@@ -239,8 +251,8 @@ class Controllers(Cluster):
             node.end(signal.SIGKILL)
 
     def database_again(self) -> None:
-        """The first node makes the cluster anew from its files; the others join."""
-        first, *rest = self.nodes.values()
+        """The node that knows most makes the cluster anew from its files; the others join."""
+        first, *rest = sorted(self.nodes.values(), key=GaleraNode.position, reverse=True)
         state = first.directory / "data" / "grastate.dat"
         state.write_text(state.read_text().replace("safe_to_bootstrap: 0", "safe_to_bootstrap: 1"))
         first.begin([])

@@ -37,7 +37,7 @@ TAKEN_OVER, TROUBLE, MOVED = 15.0, 1.0, 4.0
 @dataclasses.dataclass
 class Fault:
     """`hurt` breaks something for `away` seconds until `mend`. `reads`: how long reads may be in trouble,
-    None: not judged. `victim`: label of the service whose work is to be taken over."""
+    None: not judged. `victim`: label of the service whose work is to be taken over. `before`: done first."""
 
     name: str
     hurt: Callable[[], object]
@@ -45,6 +45,7 @@ class Fault:
     away: float
     reads: float | None = TROUBLE
     victim: str = ""
+    before: Callable[[], object] = lambda: None
 
 
 def faults(made: Controllers, away: float) -> Iterator[Fault]:
@@ -132,14 +133,14 @@ def stores(made: Controllers, away: float) -> Iterator[Fault]:
         moved[:] = [made.holder()]
         made.cut(moved[0], whole=True)
 
-    if made.holder() == "d":
-        yield Fault(
-            "the address's machine off the wire",
-            off,
-            lambda: made.cut(moved[0], whole=False),
-            BRIEF * 2,
-            MOVED + 1,
-        )
+    yield Fault(
+        "the address's machine off the wire",
+        off,
+        lambda: made.cut(moved[0], whole=False),
+        BRIEF * 2,
+        MOVED + 1,
+        before=made.address_to_d,
+    )
     yield Fault(
         "B and A cannot hear each other",
         lambda: made.apart("b", "a"),
@@ -173,6 +174,7 @@ def line(*cells: object) -> str:
 
 def drill(made: Controllers, fault: Fault, rate: float, balancers: float) -> list[str]:
     """One fault under the mix; prints its line and gives what was not kept."""
+    fault.before()
     mix = made.mix(BEFORE + fault.away + AFTER, rate=rate, balancers=balancers, reads=5)
     ask = made.nodes["c"].ask_heat
     time.sleep(BEFORE)

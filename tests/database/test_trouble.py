@@ -10,7 +10,7 @@ from sqlalchemy import insert, make_url, select, update
 from sqlalchemy.exc import DBAPIError
 
 from samovar.config import DatabaseSettings
-from samovar.database import Database, DatabaseUnavailable, servers
+from samovar.database import Database, DatabaseUnavailable, engine, servers
 from samovar.database.turns import receipts, take, turns
 from servers import databases
 from servers.cutter import Cutter
@@ -63,7 +63,7 @@ async def test_a_change_is_made_once_whatever_becomes_of_the_answer_to_its_commi
     await straight.close()
 
 
-async def test_what_is_written_while_the_server_is_away_is_written_when_it_is_back(kind, place):
+async def test_what_is_asked_while_the_server_is_away_is_answered_when_it_is_back(kind, place, monkeypatch):
     server = databases.server(kind)
     database = Database(place)
     await database.write(add_one)
@@ -72,8 +72,11 @@ async def test_what_is_written_while_the_server_is_away_is_written_when_it_is_ba
     waiting = [asyncio.create_task(database.write(add_one)) for _ in range(5)]
     with pytest.raises(DatabaseUnavailable):
         await total(database)
+    monkeypatch.setattr(engine, "READ_PATIENCE", 60.0)
+    reading = asyncio.create_task(total(database))
     await asyncio.to_thread(server.begin)
     await asyncio.gather(*waiting)
+    assert await reading >= 1
     assert await total(database) == 6
     await database.close()
 

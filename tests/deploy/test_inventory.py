@@ -83,6 +83,7 @@ def test_the_galera_section_is_the_documents_with_a_check_that_works(inventory_f
     assert "server b 10.0.0.2:3306 backup" in words and "server c 10.0.0.3:3306 backup" in words
     default = next(word for word in words if word.startswith("default-server"))
     assert "check port 9200 inter 2s fastinter 500ms rise 2 fall 5" in default
+    assert "timeout check 2s" in words, "a busy node is not a dead one, however often it is asked"
 
 
 def test_one_endpoint_under_its_own_address_needs_no_moving_address(inventory_file, tmp_path):

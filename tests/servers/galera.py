@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import re
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -83,6 +85,27 @@ class GaleraNode(Program):
     @property
     def url(self) -> str:
         return f"mysql+pymysql://samovar:secret@{self.address}:{self.port}/"
+
+    def position(self) -> int:
+        """How many changes of the cluster its files hold, once it has ended: the first to begin has most."""
+        options = {
+            "datadir": self.directory / "data",
+            "socket": self.directory / "socket",
+            "user": self.owner,
+            "innodb-log-file-size": "16M",
+            "binlog-format": "ROW",
+            "wsrep-on": "ON",
+            "wsrep-provider": PROVIDER,
+            "wsrep-cluster-address": "gcomm://",
+        }
+        settings = [f"--{name}={value}" for name, value in options.items()]
+        command = [*self._prefix, found("mariadbd"), "--no-defaults", *settings, "--skip-networking"]
+        done = subprocess.run(
+            [*command, "--wsrep-recover"], capture_output=True, text=True, check=False, timeout=60
+        )
+        found_position = re.search(r"Recovered position:? *[0-9a-f-]+:(-?\d+)", done.stdout + done.stderr)
+        assert found_position, done.stderr[-2000:]
+        return int(found_position[1])
 
     def synced(self) -> None:
         """Raise unless it is a full member."""

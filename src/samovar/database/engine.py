@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import sqlite3
 import sys
 import threading
@@ -33,7 +34,7 @@ from .tables import metadata
 
 T = TypeVar("T")
 UPGRADE_LOCK = 0x5A40
-READ_ATTEMPTS = 3
+READ_ATTEMPTS, READ_PATIENCE = 3, 3.0
 SWITCH_SECONDS = 0.0005
 
 
@@ -117,7 +118,10 @@ class Database:
         """
         if self._threads is None:
             return self._read_sqlite(query)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_server, query)
+        until = time.monotonic() + READ_PATIENCE
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._read_server, query, until
+        )
 
     async def read_much(self, query: Callable[[Connection], T]) -> T:
         """The same for a query that gives very many rows: others have their turn while they are read."""
@@ -136,22 +140,27 @@ class Database:
             finally:
                 self._reading.rollback()
 
-    def _read_server(self, query: Callable[[Connection], T]) -> T:
-        """Read on this thread's own connection; when it is lost, on a new one."""
+    def _read_server(self, query: Callable[[Connection], T], until: float) -> T:
+        """Read on this thread's own connection; when it is lost, on new ones, at least two, until then.
+
+        Another server takes over within seconds. Who has waited for a thread until then gives up soon.
+        """
         with _named():
-            for attempt in range(1, READ_ATTEMPTS + 1):
-                connection = self._thread_connection()
+            for attempt in itertools.count(1):
+                connection: Connection | None = None
                 try:
+                    connection = self._thread_connection()
                     return query(connection)
                 except DBAPIError as error:
                     if failure(error) is Failure.STATEMENT:
                         raise
-                    self._lose(connection)
-                    if attempt == READ_ATTEMPTS:
+                    if connection is not None:
+                        self._lose(connection)
+                    if attempt >= READ_ATTEMPTS and time.monotonic() > until:
                         raise
-                    time.sleep(0.05 * attempt)
+                    time.sleep(min(0.05 * attempt, 0.25))
                 finally:
-                    if connection.in_transaction():
+                    if connection is not None and connection.in_transaction():
                         connection.rollback()  # SQLAlchemy's own idea of a transaction; nothing is sent
             raise AssertionError("not reached")
 

@@ -288,6 +288,7 @@ def _database(inventory: Inventory, binds: tuple[str, ...], place: Place) -> str
         "option srvtcpka",
         f"timeout client {session}",
         f"timeout server {session}",
+        "timeout check 2s",
         *_one_writer(place, sticky),
         *checks[kind],
         f"default-server check {checked_at}inter {written(database.inter)} "

@@ -126,14 +126,15 @@ class DatabaseChoices(Struct, frozen=True):
     """The database behind the proxy: one writer, the others standing by.
 
     `failback`: go back to the first writer as soon as it is well (a second interruption); otherwise the
-    one that took over stays the writer until it fails.
+    one that took over stays the writer until it fails. A node may take 2 s to answer a check, however
+    often it is asked: one that is busy is not dead, one that is dead says so at once.
     """
 
     kind: Literal["none", "galera", "postgresql"] = "none"
     port: int | None = None
     check: Literal["clustercheck", "patroni", "pgsql", "tcp"] | None = None
     check_port: int | None = None
-    inter: Duration = "2s"
+    inter: Duration = "500ms"
     rise: int = 2
     fall: int = 3
     failback: bool = False
