@@ -147,24 +147,8 @@ def supervised(folder: Path, engines: int) -> Iterator[Supervised]:
         return
     rest = Child(cloud, "rest", *REST, "--port", str(cloud.port), "--external-cidr", cloud.external)
     children = [Child(cloud, f"engine{number}", "engine") for number in range(engines)]
-    cloud.state_dir.mkdir(parents=True, exist_ok=True)
-    place = f"[samovar]\npublic_endpoint = http://127.0.0.1:{cloud.port}\n"
-    (cloud.folder / "samovar.conf").write_text(place)
-    try:
-        rest.revive()
-        answers(f"http://127.0.0.1:{cloud.port}/readyz")
-        for child in children:
-            child.revive()
-        fleet = Supervised(cloud, list(children), [rest])
-        fleet.watch()
-        try:
-            yield fleet
-        finally:
-            fleet.close()
-    finally:
-        for child in (*children, rest):
-            child.close()
-        cloud.samovar("down", "--purge", status=None)
+    with _apart(cloud, rest, children) as fleet:
+        yield fleet
 
 
 CONTROLLERS = {
@@ -185,19 +169,27 @@ def balancing(folder: Path, *, apart: bool) -> Iterator[Supervised]:
         return
     rest = Child(cloud, "rest", *REST[:5], "--port", str(cloud.port), "--external-cidr", cloud.external)
     children = [Child(cloud, name, service) for name, service in CONTROLLERS.items()]
-    cloud.state_dir.mkdir(parents=True, exist_ok=True)
     balancer = free_port()
-    (cloud.folder / "samovar.conf").write_text(
-        f"[samovar]\npublic_endpoint = http://127.0.0.1:{cloud.port}\n"
+    place = (
         f"[api_settings]\nbind_host = 127.0.0.1\nbind_port = {balancer}\n"
         f"public_endpoint = http://127.0.0.1:{balancer}\n"
     )
+    with _apart(cloud, rest, children, place) as fleet:
+        answers(f"http://127.0.0.1:{balancer}/readyz")
+        yield fleet
+
+
+@contextlib.contextmanager
+def _apart(cloud: RunningCloud, rest: Child, children: list[Child], more: str = "") -> Iterator[Supervised]:
+    """The children may be harmed; the rest is there before them. `more` is added to the configuration."""
+    cloud.state_dir.mkdir(parents=True, exist_ok=True)
+    place = f"[samovar]\npublic_endpoint = http://127.0.0.1:{cloud.port}\n"
+    (cloud.folder / "samovar.conf").write_text(place + more)
     try:
         rest.revive()
         answers(f"http://127.0.0.1:{cloud.port}/readyz")
         for child in children:
             child.revive()
-        answers(f"http://127.0.0.1:{balancer}/readyz")
         fleet = Supervised(cloud, list(children), [rest])
         fleet.watch()
         try:
