@@ -92,6 +92,14 @@ def test_hierarchy_that_may_not_be_written_is_named_once(tmp_path: Path) -> None
     assert named == ["control groups of the kind memory cannot be made here: Not a directory"]
 
 
+def test_hierarchy_that_refuses_its_limits_keeps_no_group(tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()  # whose groups have no files to write limits to
+    (tmp_path / "mounts").write_text(f"cgroup {tmp_path}/memory cgroup rw,memory 0 0\n")
+    cgroups = Cgroups("abc", str(tmp_path / "mounts"))
+    assert cgroups.ensure("s1", memory_mb=64, vcpus=1) == []
+    assert list((tmp_path / "memory").iterdir()) == []
+
+
 @pytest.mark.kernel
 def test_real_hierarchies_take_limits_up_and_down_and_are_left_clean() -> None:
     cgroups = Cgroups("test-limits")

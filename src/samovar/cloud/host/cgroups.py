@@ -88,8 +88,9 @@ class Cgroups:
                 self._limit(kind, path, memory_mb << 20, vcpus)
             except OSError as error:
                 self._give_up(kind, error.strerror or "refused")
-                with suppress(OSError):
-                    path.rmdir()
+                with suppress(OSError):  # what others use stays
+                    for group in (path, path.parent, path.parent.parent):
+                        group.rmdir()
         return sorted({str(path) for path in self._paths(server).values()})
 
     def _limit(self, kind: str, group: Path, memory: int, vcpus: int) -> None:
