@@ -233,6 +233,7 @@ class Cluster:
             "OS_AUTH_URL": "http://10.0.0.1:5000/v3",
             "OS_USERNAME": user,
             "OS_PASSWORD": passwords[user],
+            "ADMIN_PASSWORD": passwords["admin"],
             "OS_PROJECT_NAME": "samovar",
             "OS_USER_DOMAIN_ID": "default",
             "OS_PROJECT_DOMAIN_ID": "default",

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from cluster.load_balancing import load_balancing
+
 pytestmark = [pytest.mark.kernel, pytest.mark.faults]
 
 
@@ -22,8 +24,16 @@ class Schedule:
         time.sleep(max(0.0, self._began + seconds - time.monotonic()))
 
 
-def test_nothing_is_lost_or_made_twice_whatever_dies(guide, capsys):
-    mix = guide.mix(24, rate=1.5)
+@pytest.fixture
+def balanced(guide):
+    """The guide's cluster with load balancing."""
+    with load_balancing(guide):
+        yield guide
+
+
+def test_nothing_is_lost_or_made_twice_whatever_dies(balanced, capsys):
+    guide = balanced
+    mix = guide.mix(24, rate=1.5, balancers=0.25)
     at, services = Schedule(mix), guide.services
     at(3)
     services["heat-engine-1@b"].process.kill()
@@ -31,9 +41,12 @@ def test_nothing_is_lost_or_made_twice_whatever_dies(guide, capsys):
     services["heat-engine-2@b"].process.send_signal(signal.SIGSTOP)  # past its lease, then woken
     at(7)
     services["heat-api@b"].process.terminate()
+    services["octavia-worker@b"].process.kill()
     guide.again("heat-engine-1@b")
     guide.broker.end(signal.SIGTERM)
     guide.again("heat-api@b")
+    at(12)
+    guide.again("octavia-worker@b")
     at(15)
     guide.broker.begin()
     at(19)
