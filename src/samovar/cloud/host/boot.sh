@@ -326,6 +326,23 @@ software_agent() {
     fi
 }
 
+# cfn_commands FILE: cfn-init and cfn-signal where templates look for them, unless the image has its own.
+cfn_commands() {
+    if ! have python3; then
+        have cfn-init || warn "the image has neither cfn-init and cfn-signal nor python3"
+        return
+    fi
+    mkdir -p /usr/lib/samovar /opt/aws/bin
+    for name in cfn-init cfn-signal; do
+        if ! have $name; then
+            cat "$here/files/$1" >/usr/lib/samovar/$name
+            chmod 0755 /usr/lib/samovar/$name
+            ln -sf ../lib/samovar/$name /usr/bin/$name
+        fi
+        [ -e /opt/aws/bin/$name ] || ln -sf "$(command -v $name)" /opt/aws/bin/$name
+    done
+}
+
 # finish MESSAGE-FILE|"" : the last lines of a boot.
 finish() {
     : >"$cloud/instance/boot-finished"

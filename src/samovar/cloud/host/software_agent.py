@@ -31,6 +31,7 @@ from typing import Any
 DATA = ("/var/lib/heat-cfntools/cfn-init-data", "/var/lib/cloud/data/cfn-init-data")
 STATE = "/var/lib/heat-config"
 RUN = "/run/heat-config"
+CFN_INIT = "cfn-init"  # the image's own, or the one that was put beside this program
 HOOKS = (f"{STATE}/hooks", "/usr/libexec/heat-config/hooks")
 QUICK, SLOW = 0.25, 5.0
 MOST_OUTPUT = 256 * 1024
@@ -249,40 +250,10 @@ def missing(program: str, group: str) -> dict[str, Any]:
 
 
 def cfn_init(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration is cfn-init metadata: its files are written, its commands run in their order."""
+    """The configuration is cfn-init metadata."""
     given = config.get("config")
-    given = json.loads(given) if isinstance(given, str) else given or {}
-    wanted = given.get("config") or (given.get("AWS::CloudFormation::Init") or {}).get("config") or {}
-    foreign = sorted(set(wanted) - {"files", "commands"})
-    if foreign:
-        words = f"This server's cfn-init knows files and commands, not {', '.join(foreign)}."
-        return {"deploy_stdout": "", "deploy_stderr": words, "deploy_status_code": 1}
-    for path, file in (wanted.get("files") or {}).items():
-        content = text_of(file.get("content"))
-        data = base64.b64decode(content) if file.get("encoding") == "base64" else content.encode()
-        os.makedirs(os.path.dirname(path) or "/", exist_ok=True)
-        with open(path, "wb") as out:
-            out.write(data)
-        os.chmod(path, int(str(file.get("mode") or "000644"), 8))
-        if file.get("owner") or file.get("group"):
-            shutil.chown(path, file.get("owner"), file.get("group"))
-    result = {"deploy_stdout": "", "deploy_stderr": "", "deploy_status_code": 0}
-    for name in sorted(wanted.get("commands") or {}):
-        command = wanted["commands"][name]
-        line = command["command"]
-        environment = {
-            **os.environ,
-            **{key: text_of(value) for key, value in (command.get("env") or {}).items()},
-        }
-        done = run(line if isinstance(line, list) else ["/bin/sh", "-c", line], environment)
-        result = {
-            "deploy_stdout": result["deploy_stdout"] + done["deploy_stdout"],
-            "deploy_stderr": result["deploy_stderr"] + done["deploy_stderr"],
-            "deploy_status_code": done["deploy_status_code"],
-        }
-        if done["deploy_status_code"] != 0 and str(command.get("ignoreErrors", "false")).lower() != "true":
-            break
-    return result
+    data = workplace(config, "metadata.json", given if isinstance(given, str) else json.dumps(given or {}))
+    return run([CFN_INIT, "--data", data], dict(os.environ))
 
 
 def nothing() -> dict[str, Any]:

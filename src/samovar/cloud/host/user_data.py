@@ -8,6 +8,7 @@ line on the console.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ __all__ = ["BootPlan", "Instance", "compile_user_data"]
 
 WORDS = Path(__file__).with_name("boot.sh")
 AGENT = Path(__file__).with_name("software_agent.py")
+CFN_COMMANDS = Path(__file__).with_name("cfn_commands.py")
+CFN_WORDS = re.compile(rb"cfn-init\b(?!-data)|cfn-signal|AWS::CloudFormation::Init|os-collect-config")
 CFN_PLACE = "/var/lib/cloud/data"
 SCRIPT_TYPES = {"text/x-shellscript", "text/x-shellscript-per-instance", "text/x-shellscript-per-once"}
 UNSUPPORTED = {
@@ -74,6 +77,8 @@ def compile_user_data(user_data: bytes, instance: Instance) -> BootPlan:
     for part in parts:
         if part.type == "text/cloud-boothook":
             script.word("command_list", f"boothook {part.name}", script.file(_hook(part.content)))
+    if any(CFN_WORDS.search(part.content) for part in parts):
+        script.word("cfn_commands", script.file(CFN_COMMANDS.read_bytes()))
     bootcmd(config, script)
     _handed_over(parts, script)
     cloud_config({**config, **_keys(instance, config)}, script)
