@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import datetime
 import hashlib
@@ -13,7 +14,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import Column, Connection, RowMapping, and_, delete, insert, select
 
 from samovar.cloud.compute import quota
@@ -94,7 +95,7 @@ class KeypairsApi:
                 raise BadRequest("Invalid input for keypair: 'public_key' is a required property.")
             if kind == "x509":
                 raise BadRequest("Only ssh keys are generated here; bring a certificate as public_key.")
-            public, private = generate(f"Generated-by-{name.replace(' ', '-')}")
+            public, private = await asyncio.to_thread(generate, f"Generated-by-{name.replace(' ', '-')}")
         fingerprint = certificate_fingerprint(public) if kind == "x509" else ssh_fingerprint(public)
         row = {
             "user_id": user,
@@ -154,12 +155,12 @@ def _missing(name: str, user: str) -> NotFound:
 
 
 def generate(comment: str) -> tuple[str, str]:
-    """A new ECDSA key, which all SSH clients read: the public line and the private key, in OpenSSH's form."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    """A new RSA key, as Nova makes it and old SSH libraries expect it: the public line, and PEM."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     private = key.private_bytes(
         serialization.Encoding.PEM,
-        serialization.PrivateFormat.OpenSSH,
+        serialization.PrivateFormat.TraditionalOpenSSL,
         serialization.NoEncryption(),
     )
     return f"{public.decode()} {comment}", private.decode()
