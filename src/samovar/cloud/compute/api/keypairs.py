@@ -95,7 +95,8 @@ class KeypairsApi:
                 raise BadRequest("Invalid input for keypair: 'public_key' is a required property.")
             if kind == "x509":
                 raise BadRequest("Only ssh keys are generated here; bring a certificate as public_key.")
-            public, private = await asyncio.to_thread(generate, f"Generated-by-{name.replace(' ', '-')}")
+            made = await asyncio.to_thread(generate, f"Generated-by-{name.replace(' ', '-')}")
+            public, private = made
         fingerprint = certificate_fingerprint(public) if kind == "x509" else ssh_fingerprint(public)
         row = {
             "user_id": user,

@@ -18,6 +18,7 @@ _RENAMED = {
     "KeyName": "key_name",
     "UserData": "user_data",
 }
+LOGIN_USER = "ec2-user"  # whom the key pair lets in
 _CHANGEABLE = {
     "InstanceType": "flavor",
     "NetworkInterfaces": "networks",
@@ -29,7 +30,7 @@ _CHANGEABLE = {
 def server_properties(values: Values) -> dict[str, Any]:
     """Properties of AWS::EC2::Instance as those of OS::Nova::Server."""
     found = {theirs: values.get(ours) for ours, theirs in _RENAMED.items()}
-    found["user_data_format"] = "HEAT_CFNTOOLS"
+    found["user_data_format"], found["login_user"] = "HEAT_CFNTOOLS", LOGIN_USER
     found["metadata"] = _pairs(values.get("Tags"))
     found["scheduler_hints"] = _pairs(values.get("NovaSchedulerHints"))
     groups = [*(values.get("SecurityGroupIds") or []), *(values.get("SecurityGroups") or [])]

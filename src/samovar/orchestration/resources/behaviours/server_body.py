@@ -104,7 +104,7 @@ async def server_user_data(context: ResourceContext, values: Values) -> str | No
         transport = str(values.get("software_config_transport"))
         metadata["os-collect-config"] = await collect_config(context, transport)
         metadata.setdefault("deployments", [])
-    return user_data(text, form, metadata)
+    return user_data(text, form, metadata, str(values.get("login_user") or ""))
 
 
 def disk_mappings(values: Values) -> list[dict[str, Any]]:

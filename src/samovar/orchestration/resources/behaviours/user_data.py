@@ -23,16 +23,19 @@ _STARTS = (
 _AGENT_FILES = ("/var/lib/heat-cfntools/cfn-init-data", "/var/lib/cloud/data/cfn-init-data")
 
 
-def user_data(text: str, form: str, metadata: Mapping[str, Any]) -> str | None:
+def user_data(text: str, form: str, metadata: Mapping[str, Any], user: str = "") -> str | None:
     """The user data of a server in the form RAW, HEAT_CFNTOOLS or SOFTWARE_CONFIG; None: none at all.
 
-    `metadata` is the resource's metadata, given to agents in the forms that are not RAW.
+    `metadata` is the resource's metadata, given to agents in the forms that are not RAW; `user`: whom the
+    server's keys let in, in place of the image's own.
     """
-    if form == "RAW" or (form == "HEAT_CFNTOOLS" and not metadata):
+    if form == "RAW" or (form == "HEAT_CFNTOOLS" and not metadata and not user):
         return text or None
     if _is_ignition(text):
         return _with_ignition_files(text, metadata)
     parts = [_agent_part(metadata)] if metadata or form == "SOFTWARE_CONFIG" else []
+    if user:
+        parts.append(_part(f"#cloud-config\nuser: {user}\n", "cloud-config", "login-user.yaml"))
     return _message(parts + _user_parts(text))
 
 
