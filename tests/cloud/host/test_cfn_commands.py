@@ -9,6 +9,7 @@ import pytest
 
 from samovar.cloud.host import cfn_commands
 from samovar.cloud.host.user_data import Instance, compile_user_data
+from samovar.orchestration.resources.behaviours.user_data import user_data
 
 
 @pytest.fixture
@@ -95,7 +96,14 @@ def test_cfn_signal_that_is_not_heard_fails(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("text", "there"), [("#!/bin/sh\n/opt/aws/bin/cfn-signal x\n", True), ("#!/bin/sh\ntrue\n", False)]
+    ("text", "there"),
+    [
+        ("#!/bin/sh\n/opt/aws/bin/cfn-signal x\n", True),
+        (user_data("", "SOFTWARE_CONFIG", {"os-collect-config": {}}), True),
+        (user_data("true", "HEAT_CFNTOOLS", {"AWS::CloudFormation::Init": {}}), True),
+        (user_data("true", "HEAT_CFNTOOLS", {"a": "b"}), False),
+        ("#!/bin/sh\ntrue\n", False),
+    ],
 )
 def test_servers_whose_user_data_speak_of_the_commands_have_them(text, there):
     plan = compile_user_data(text.encode(), Instance("i", "h"))

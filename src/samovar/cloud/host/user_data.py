@@ -77,8 +77,6 @@ def compile_user_data(user_data: bytes, instance: Instance) -> BootPlan:
     for part in parts:
         if part.type == "text/cloud-boothook":
             script.word("command_list", f"boothook {part.name}", script.file(_hook(part.content)))
-    if any(CFN_WORDS.search(part.content) for part in parts):
-        script.word("cfn_commands", script.file(CFN_COMMANDS.read_bytes()))
     bootcmd(config, script)
     _handed_over(parts, script)
     cloud_config({**config, **_keys(instance, config)}, script)
@@ -89,6 +87,10 @@ def compile_user_data(user_data: bytes, instance: Instance) -> BootPlan:
     passwords = config.get("ssh_pwauth")
     if passwords is True or any(line.lstrip().startswith("authorize ") for line in script.lines):
         script.word("secure_shell", *(["keys-only"] if passwords is False else []))
+    if any(
+        CFN_WORDS.search(content) for content in (*script.files.values(), *(part.content for part in parts))
+    ):
+        script.word("cfn_commands", script.file(CFN_COMMANDS.read_bytes()))
     script.word("say", "running 'modules:final'")
     script.word("standing_scripts")
     _scripts(parts, config, script)
