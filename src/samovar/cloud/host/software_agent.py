@@ -31,6 +31,7 @@ from typing import Any
 DATA = ("/var/lib/heat-cfntools/cfn-init-data", "/var/lib/cloud/data/cfn-init-data")
 STATE = "/var/lib/heat-config"
 RUN = "/run/heat-config"
+PUPPET_STATE = ("/var/lib/puppet", "/var/cache/puppet")  # of Debian's package
 CFN_INIT = "cfn-init"  # the image's own, or the one that was put beside this program
 HOOKS = (f"{STATE}/hooks", "/usr/libexec/heat-config/hooks")
 QUICK, SLOW = 0.25, 5.0
@@ -238,7 +239,10 @@ def puppet(config: dict[str, Any]) -> dict[str, Any]:
     facts = {f"FACTER_{name}": text_of(value) for name, value in inputs_of(config).items() if usable(name)}
     facts["FACTER_heat_outputs_path"] = prefix
     manifest = workplace(config, "manifest.pp", text_of(config.get("config")))
-    result = run(["puppet", "apply", "--detailed-exitcodes", manifest], {**os.environ, **facts})
+    for place in PUPPET_STATE:  # the host's own programs come without their state
+        os.makedirs(place, exist_ok=True)
+    command = ["puppet", "apply", "--detailed-exitcodes", "--color", "false", manifest]
+    result = run(command, {**os.environ, **facts})
     if result["deploy_status_code"] == 2:  # it says: there were changes, and all went well
         result["deploy_status_code"] = 0
     return {**result, **outputs_from(config, prefix)}
