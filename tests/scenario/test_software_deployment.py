@@ -58,3 +58,10 @@ def test_servers_signal_wait_conditions_of_every_kind(cloud):
     assert json.loads(result["outputs"]["aws"]) == {"x": "by url"}
     assert result["outputs"]["agent"]["collectors"] == ["cfn", "local"]
     cloud.openstack("stack", "delete", "--yes", "--wait", "signals")
+
+
+def test_cfn_init_and_cfn_signal_are_in_the_server(cloud):
+    result = json.loads(cloud.up(str(EXAMPLES / "cfn-init.yaml"), "--json"))
+    assert result["status"] == "CREATE_COMPLETE", result
+    assert json.loads(result["outputs"]["Said"]) == {"page": "Good morning from cfn-init"}
+    cloud.openstack("stack", "delete", "--yes", "--wait", "cfn-init")
