@@ -78,7 +78,7 @@ class Clients:
             return 0, f"{type(error).__name__}: {error}"
 
     def ask(
-        self, service: str, method: str, path: str, body: Any = None, patience: float = 150
+        self, service: str, method: str, path: str, body: Any = None, patience: float = 240
     ) -> tuple[int, Any]:
         """The same, again while nobody answers: for what may be asked twice."""
         deadline = time.monotonic() + patience
