@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from .tables import interfaces, servers
 
@@ -114,12 +114,16 @@ def server_from(row: RowMapping) -> Server:
     return Server(**{key: value for key, value in row.items() if key not in NEGLECTED})
 
 
+ONE = select(*COLUMNS).where(servers.c.id == bindparam("server"))
+ALIVE = ONE.where(servers.c.deleted.is_(False))
+INTERFACES = (
+    select(interfaces).where(interfaces.c.server_id == bindparam("server")).order_by(interfaces.c.position)
+)
+
+
 def find_server(connection: Connection, server_id: str, *, deleted: bool = False) -> Server | None:
     """The server, or None. Deleted ones are found only when asked for."""
-    query = select(*COLUMNS).where(servers.c.id == server_id)
-    if not deleted:
-        query = query.where(servers.c.deleted.is_(False))
-    row = connection.execute(query).mappings().first()
+    row = connection.execute(ONE if deleted else ALIVE, {"server": server_id}).mappings().first()
     return None if row is None else server_from(row)
 
 
@@ -155,5 +159,4 @@ class Interface:
 
 def interfaces_of(connection: Connection, server_id: str) -> list[Interface]:
     """The interfaces of a server in the order in which it has them."""
-    query = select(interfaces).where(interfaces.c.server_id == server_id).order_by(interfaces.c.position)
-    return [Interface(**row) for row in connection.execute(query).mappings()]
+    return [Interface(**row) for row in connection.execute(INTERFACES, {"server": server_id}).mappings()]

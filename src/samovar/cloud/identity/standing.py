@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, select
+from sqlalchemy import Connection, RowMapping, Select, Table, bindparam, select
 
 from samovar.auth import Context, InvalidToken
 from samovar.database import utcnow
@@ -52,7 +53,12 @@ class Standing:
 
 def row(connection: Connection, table: Table, identity: Any) -> RowMapping | None:
     """The row of `table` with this id."""
-    return connection.execute(select(table).where(table.c.id == identity)).mappings().one_or_none()
+    return connection.execute(_by_id(table), {"identity": identity}).mappings().one_or_none()
+
+
+@cache
+def _by_id(table: Table) -> Select[Any]:
+    return select(table).where(table.c.id == bindparam("identity"))
 
 
 def stand(connection: Connection, token: Token) -> Standing:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, insert, select, update
 
 from .backend import Work
 from .faults import refuse
@@ -33,8 +33,7 @@ class Given:
 
 
 def subnets_of(connection: Connection, network_id: str) -> Sequence[RowMapping]:
-    query = select(subnets).where(subnets.c.network_id == network_id)
-    return connection.execute(query.order_by(subnets.c.created_at, subnets.c.id)).mappings().all()
+    return connection.execute(OF_NETWORK, {"network": network_id}).mappings().all()
 
 
 def assign(
@@ -162,12 +161,23 @@ def taken(connection: Connection, network_id: str, address: str) -> bool:
     return connection.execute(query).first() is not None
 
 
+OF_PORTS = (
+    select(addresses)
+    .where(addresses.c.port_id.in_(bindparam("ids", expanding=True)))
+    .order_by(addresses.c.ordinal)
+)
+OF_NETWORK = (
+    select(subnets)
+    .where(subnets.c.network_id == bindparam("network"))
+    .order_by(subnets.c.created_at, subnets.c.id)
+)
+
+
 def of_ports(connection: Connection, ids: Sequence[str]) -> dict[str, list[RowMapping]]:
     """The addresses of each port, in their order."""
     found: dict[str, list[RowMapping]] = {identity: [] for identity in ids}
     for part in chunks(ids):
-        query = select(addresses).where(addresses.c.port_id.in_(part)).order_by(addresses.c.ordinal)
-        for row in connection.execute(query).mappings().all():
+        for row in connection.execute(OF_PORTS, {"ids": part}).mappings().all():
             found[row["port_id"]].append(row)
     return found
 

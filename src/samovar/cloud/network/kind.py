@@ -9,9 +9,10 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Table, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, Table, bindparam, or_, select
 
 from samovar.auth import Context
 
@@ -101,11 +102,11 @@ class Kind:
 
     def fetch(self, connection: Connection, identity: str, context: Context | None = None) -> RowMapping:
         """The row, or the kind's own "not found" when there is none that the bearer may read."""
-        query = select(self.table).where(self.table.c.id == identity)
+        query = _by_id(self.table)
         condition = None if context is None else self.visible(context)
         if condition is not None:
             query = query.where(condition)
-        row = connection.execute(query).mappings().first()
+        row = connection.execute(query, {"identity": identity}).mappings().first()
         if row is None:
             raise refuse(self.missing, f"There is no {self.name.replace('_', ' ')} {identity}.")
         return row
@@ -135,16 +136,23 @@ class Kind:
         return values
 
 
+@cache
+def _by_id(table: Table) -> Select[Any]:
+    return select(table).where(table.c.id == bindparam("identity"))
+
+
 def chunks(items: Sequence[str]) -> list[Sequence[str]]:
     return [items[i : i + BATCH] for i in range(0, len(items), BATCH)]
+
+
+TAGS = select(tags).where(tags.c.resource_id.in_(bindparam("ids", expanding=True))).order_by(tags.c.tag)
 
 
 def tags_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
     """The tags of each id."""
     found: dict[str, list[str]] = {identity: [] for identity in ids}
     for part in chunks(ids):
-        query = select(tags).where(tags.c.resource_id.in_(part)).order_by(tags.c.tag)
-        for resource_id, tag in connection.execute(query).all():
+        for resource_id, tag in connection.execute(TAGS, {"ids": part}).all():
             found[resource_id].append(tag)
     return found
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from samovar.auth import Context
 
@@ -144,12 +144,18 @@ def join(work: Work, port_id: str, wanted: Sequence[str]) -> None:
         work.touch("members", identity)
 
 
+OF_PORTS = (
+    select(port_groups)
+    .where(port_groups.c.port_id.in_(bindparam("ids", expanding=True)))
+    .order_by(port_groups.c.ordinal)
+)
+
+
 def of_ports(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
     """The groups of each port."""
     found: dict[str, list[str]] = {identity: [] for identity in ids}
     for part in chunks(ids):
-        query = select(port_groups).where(port_groups.c.port_id.in_(part)).order_by(port_groups.c.ordinal)
-        for row in connection.execute(query).mappings().all():
+        for row in connection.execute(OF_PORTS, {"ids": part}).mappings().all():
             found[row["port_id"]].append(row["security_group_id"])
     return found
 
