@@ -42,6 +42,8 @@ UNICAST = """\
 {peers}    }}
 """
 
+ADVERT_SECONDS = 0.2  # a machine that is not heard three times in a row is gone
+
 INSTANCE = """\
 vrrp_instance {name} {{
     state BACKUP
@@ -49,7 +51,7 @@ vrrp_instance {name} {{
     interface {interface}
     virtual_router_id {router_id}
     priority {priority}
-    advert_int 1
+    advert_int {advert:g}
 {peers}    virtual_ipaddress {{
         {address}
     }}
@@ -80,6 +82,7 @@ def _instance(inventory: Inventory, node: Node, name: str, virtual: VirtualAddre
         interface=virtual.interface,
         router_id=virtual.router_id,
         priority=150 - 10 * endpoints.index(node),
+        advert=ADVERT_SECONDS,
         peers=UNICAST.format(own=node.address, peers="".join(f"        {one}\n" for one in others))
         if others
         else "",
