@@ -39,7 +39,7 @@ async def test_a_bad_flavor_is_refused(compute, field):
 async def test_keypairs_belong_to_their_user(compute):
     body = {"keypair": {"name": "mine"}}
     made = (await compute.ask("POST", "/os-keypairs", body, version="2.79", status=201))["keypair"]
-    key = serialization.load_ssh_private_key(made["private_key"].encode(), None)
+    key = serialization.load_pem_private_key(made["private_key"].encode(), None)
     public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     assert made["public_key"].startswith(public.decode()) and made["fingerprint"].count(":") == 15
     assert (await compute.ask("POST", "/os-keypairs", body, version="2.79"))[0] == 409
