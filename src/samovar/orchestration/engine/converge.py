@@ -16,11 +16,9 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from samovar.database import new_id
 from samovar.graph import Graph
 from samovar.orchestration.plans import Action, Change, Observed, StoredStack, make_plan
 from samovar.orchestration.plans.inputs import Desired, DesiredResource, Fate, Traits
-from samovar.orchestration.plans.rows import choose_rows
 from samovar.orchestration.resources.behaviour import Changes, ResourceGone
 from samovar.orchestration.resources.replacement import ALWAYS_REPLACED
 from samovar.orchestration.resources.traits import DeclaredTraits
@@ -39,6 +37,7 @@ from .scribe import LeaseLost
 from .snapshot_removal import SnapshotRemoval
 from .snapshots import Kept
 from .stack_run import StackRun
+from .standing import Standing
 from .steps import Steps
 from .wanted import Wanted, evaluate, fingerprint_of, stored_resource, validate
 
@@ -82,11 +81,7 @@ class Converge:
         self.steps = Steps(run)
         self.nested = NestedSteps(run, self.steps)
         self.removing, self.observing = removing, observing
-        self._of_name: dict[str, list[Resource]] = {}
-        self._given_up: dict[str, Resource] = {}  # by name: replacements that an older row won against
-        for row in run.rows.values():
-            self._of_name.setdefault(row.name, []).append(row)
-        self._choose()
+        self.standing = Standing(run)
 
     def graph(self) -> Graph[Node]:
         """Everything there is to do."""
@@ -113,7 +108,7 @@ class Converge:
         made = 0
         for name in () if self.removing else self.run.requirements:
             if name not in self.run.current:
-                self._new_row(name, str(self.run.scope.enabled[name].resolved_type(self.run.scope)))
+                self.standing.new_row(name, str(self.run.scope.enabled[name].resolved_type(self.run.scope)))
                 made += 1
                 if made % ROWS_AT_ONCE == 0:
                     await asyncio.sleep(0)
@@ -203,7 +198,7 @@ class Converge:
 
     def _decide(self, wanted: Wanted) -> Work | None:
         wanted.fingerprint = fingerprint_of(wanted)
-        row = self._row_for(wanted)
+        row = self.standing.row_for(wanted)
         declared = wanted.kind.declared
         if (
             row.fingerprint == wanted.fingerprint
@@ -215,7 +210,7 @@ class Converge:
             and declared.name not in ALWAYS_REPLACED
         ):
             self._note_requirements(row, wanted)
-            given_up = self._given_up.pop(wanted.name, None)
+            given_up = self.standing.given_up.pop(wanted.name, None)
             if given_up is not None and declared.prepares_for_replace:
                 return self.steps.take_back(row, given_up)
             return None
@@ -316,19 +311,8 @@ class Converge:
             self.run.scribe.event(old)
             told = f"The Resource {row.name} requires replacement."
             self.run.scribe.event(resource_event(row, action="UPDATE", status=COMPLETE, reason=told))
-        new = self._new_row(wanted.name, wanted.kind.name, replaces=row)
+        new = self.standing.new_row(wanted.name, wanted.kind.name, replaces=row)
         return self._make(new, wanted)
-
-    def _new_row(self, name: str, type_name: str, replaces: Resource | None = None) -> Resource:
-        row = Resource(id=new_id(), stack_id=self.run.stack.id, name=name, type=type_name)
-        if replaces is not None:
-            row.replaces, replaces.replaced_by = replaces.id, row.id
-            self.run.scribe.save(replaces)
-        self.run.rows[row.id] = row
-        self.run.current[name] = row
-        self._of_name.setdefault(name, []).append(row)
-        self.run.scribe.insert(row)
-        return row
 
     def _note_requirements(self, row: Resource, wanted: Wanted) -> None:
         """What changed without changing the object: its order, its description, how its text reads."""
@@ -376,31 +360,6 @@ class Converge:
         except ResourceGone:
             return {row.id: Observed(gone=True)}
         return {} if seen is None else {row.id: Observed(properties=seen)}
-
-    # Choosing rows
-
-    def _choose(self) -> None:
-        """Let the best of several rows of one name stand for it."""
-        for name, rows in self._of_name.items():
-            if len(rows) > 1:
-                chosen = choose_rows(StoredStack(tuple(stored_resource(row) for row in rows)))
-                self.run.current[name] = self.run.rows[chosen[name].id]
-
-    def _row_for(self, wanted: Wanted) -> Resource:
-        """The row that stands for the name: an older one again, when it is just what is wanted now."""
-        row = self.run.current[wanted.name]
-        others = self._of_name.get(wanted.name, ())
-        if len(others) > 1 and (row.fingerprint != wanted.fingerprint or row.status == FAILED):
-            for other in others:
-                fits = other.fingerprint == wanted.fingerprint and other.status == COMPLETE
-                if fits and other.id in self.run.rows and other.action != "DELETE":
-                    row.replaced_by, other.replaced_by = other.id, None
-                    self.run.current[wanted.name] = other
-                    self.run.scribe.save(row)
-                    self.run.scribe.save(other)
-                    self._given_up[wanted.name] = row
-                    return other
-        return row
 
     # Cleaning
 
