@@ -12,7 +12,7 @@ from sqlalchemy import select
 from samovar.config import LoadBalancerSettings
 
 from ..tables import amphorae, listeners
-from ..tree import ends_tls
+from ..tree_loading import ends_tls
 from . import l7policies as policy_list
 from . import pools as pool_list
 from . import values

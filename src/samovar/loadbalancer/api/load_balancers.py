@@ -16,7 +16,7 @@ from .. import operations as work
 from ..configurations import kept
 from ..strays import LATEST
 from ..tables import flavor_profiles, flavors, listeners, load_balancers, pools, zone_profiles, zones
-from ..tree import flavor_data, zone_data
+from ..tree_loading import flavor_data, zone_data
 from . import values
 from .change import Backend, Change
 from .collection import ROOT, Objects, kind_of

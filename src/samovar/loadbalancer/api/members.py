@@ -13,7 +13,7 @@ from samovar.clients import CloudError, segment
 from samovar.web import Api, Call, Reply
 
 from ..tables import health_monitors, listeners, members, pools
-from ..tree import flavor_data
+from ..tree_loading import flavor_data
 from . import values
 from .change import Backend, Change, Row
 from .collection import IN_TREE, ROOT, Objects, fetch, kind_of

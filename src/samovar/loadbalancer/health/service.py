@@ -27,7 +27,8 @@ from .. import operations
 from ..deployment import Deployment
 from ..tables import amphorae, load_balancers
 from ..tables import operations as operation_table
-from ..tree import Tree, load_tree
+from ..tree import Tree
+from ..tree_loading import load_tree
 from ..worker.parts import Parts
 from ..worker.surroundings import Lacking
 from .heartbeats import Heartbeat, Unbelievable, Verifier

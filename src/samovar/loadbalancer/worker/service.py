@@ -24,7 +24,8 @@ from .. import operations
 from ..authorities import AuthorityError
 from ..deployment import Deployment
 from ..operations import Operation
-from ..tree import Tree, load_tree
+from ..tree import Tree
+from ..tree_loading import load_tree
 from .agent import AgentRefused, AgentUnreachable
 from .converge import Converger
 from .draining import drain
