@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 import asyncio
 import datetime
+import types
 
 import pytest
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from samovar.database import now, utcnow
+from samovar.database import clock, now, tables, utcnow
 from samovar.database.leases import LeaseLost, claim, guard, release, renew
 
 from .conftest import things
@@ -78,6 +79,31 @@ async def test_a_lease_goes_by_the_databases_clock(database):
     while await database.write(lambda c: claim(c, things, "x", "two", 10)) is None:
         assert asyncio.get_running_loop().time() < deadline
         await asyncio.sleep(0.05)
+
+
+async def test_a_machine_whose_clock_is_wrong_follows_the_databases(database, monkeypatch):
+    """Deadlines, leases of load balancing, tokens and ages are judged by other machines than wrote them."""
+    if database.url.get_backend_name() == "sqlite":
+        pytest.skip("an SQLite database has no clock but the machine's")
+    monkeypatch.setattr(tables, "_correction", tables._correction)
+    there = utcnow()
+
+    class Ahead(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return super().now(tz) + datetime.timedelta(minutes=10)
+
+    names = {name: getattr(datetime, name) for name in ("UTC", "timedelta")}
+    for module in (tables, clock):
+        monkeypatch.setattr(module, "datetime", types.SimpleNamespace(datetime=Ahead, **names))
+    assert utcnow() - there > datetime.timedelta(minutes=9)
+    await database.read(now)
+    assert abs(utcnow() - there) < datetime.timedelta(seconds=20)
+    monkeypatch.undo()  # the clock is set right
+    monkeypatch.setattr(tables, "_correction", datetime.timedelta(minutes=-10))
+    monkeypatch.setattr(clock, "ASK_AGAIN_SECONDS", -1)
+    await database.read(now)
+    assert tables._correction == datetime.timedelta()
 
 
 async def test_a_read_sees_what_another_process_has_just_written(open_database):

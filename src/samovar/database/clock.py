@@ -2,20 +2,25 @@
 """The clock that leases go by: the database server's, so that all machines agree.
 
 It is asked once in a while for each connection and followed by the monotonic clock in between; a
-machine whose own clock is wrong, or is set while it works, holds its leases like any other. An
-SQLite database is on one machine, whose clock it is.
+machine whose own clock is wrong, or is set while it works, holds its leases like any other. Where
+the two differ by more than a second `utcnow` follows the server's, too: deadlines, tokens and whatever
+else is compared by another machine than the one that wrote it. An SQLite database is on one machine,
+whose clock it is.
 """
 
 from __future__ import annotations
 
 import datetime
+import logging
 import time
 
 from sqlalchemy import Connection, text
 
-from .tables import utcnow
+from .tables import correct_clock, utcnow
 
+log = logging.getLogger(__name__)
 ASK_AGAIN_SECONDS = 30.0
+TOLERATED = datetime.timedelta(seconds=1)
 _KEY = "samovar clock"
 _QUESTIONS = {
     "postgresql": text("SELECT timezone('utc', clock_timestamp())"),
@@ -35,5 +40,22 @@ def now(connection: Connection) -> datetime.datetime:
         told: datetime.datetime = connection.execute(question).scalar_one()
         known = told.replace(tzinfo=datetime.UTC), time.monotonic()
         connection.info[_KEY] = known
+        _follow(known[0])
         return known[0]
     return known[0] + datetime.timedelta(seconds=monotonic - known[1])
+
+
+def _follow(there: datetime.datetime) -> None:
+    """Have `utcnow` agree with the server's clock, as well as anybody can tell who is told of it."""
+    if abs(there - utcnow()) <= TOLERATED:
+        return
+    correction = there - datetime.datetime.now(datetime.UTC)
+    if abs(correction) <= TOLERATED:  # what was wrong has been set right
+        correction = datetime.timedelta()
+    else:
+        log.warning(
+            "this machine's clock is %.0f s %s the database's, which is followed; set it right",
+            abs(correction.total_seconds()),
+            "behind" if correction > datetime.timedelta() else "ahead of",
+        )
+    correct_clock(correction)

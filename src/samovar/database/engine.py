@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import sqlite3
 import sys
 import threading
@@ -33,6 +34,7 @@ from .servers import Failure, address, connect_arguments, failure, prepare
 from .tables import metadata
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 UPGRADE_LOCK = 0x5A40
 READ_ATTEMPTS, READ_PATIENCE = 3, 3.0
 SWITCH_SECONDS = 0.0005
@@ -232,9 +234,11 @@ class Database:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             if postgresql:
                 connection.execute(text("SET lock_timeout = 0"))
-            connection.execute(
-                text("SELECT pg_advisory_lock(:key)" if postgresql else "SELECT GET_LOCK(:key, 30)"), key
-            )
+            if postgresql:
+                connection.execute(text("SELECT pg_advisory_lock(:key)"), key)
+            else:
+                while not connection.execute(text("SELECT GET_LOCK(:key, 30)"), key).scalar():
+                    log.info("waiting for another program that is at work on the tables")
             try:
                 yield
             finally:

@@ -22,6 +22,7 @@ import msgspec
 from sqlalchemy import Connection, case, delete, insert, or_, select, update
 
 from samovar.database import leases, new_id, utcnow
+from samovar.database import now as present
 
 from .tables import (
     CHILDREN,
@@ -116,7 +117,7 @@ def request(
 def waiting(connection: Connection, now: datetime.datetime | None = None) -> list[str]:
     """The ids of open operations that nobody holds, the most pressing of each load balancer first."""
     columns = operations.c
-    free = or_(columns.lease_owner.is_(None), columns.lease_expires_at <= (now or utcnow()))
+    free = or_(columns.lease_owner.is_(None), columns.lease_expires_at <= (now or present(connection)))
     rank = case({kind: place for place, kind in enumerate(KINDS)}, value=columns.kind, else_=len(KINDS))
     query = select(columns.id).where(columns.status == OPEN, free).order_by(rank, columns.created_at)
     return list(connection.execute(query).scalars())
@@ -132,7 +133,7 @@ def claim(connection: Connection, operation_id: str, owner: str, ttl: float) -> 
     row = connection.execute(select(operations).where(columns.id == operation_id)).mappings().first()
     if row is None or row["status"] != OPEN:
         return None
-    now = utcnow()
+    now = present(connection)
     others = connection.execute(
         select(columns.kind, columns.lease_owner, columns.lease_expires_at).where(
             columns.load_balancer_id == row["load_balancer_id"],

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp
 
 from samovar import __version__
 from samovar.config import DOORS, OptionsError, Settings
-from samovar.database import Database, DatabaseUnavailable
+from samovar.database import Database, DatabaseUnavailable, now
 from samovar.database.migrate import MigrationError, upgrade
 from samovar.observability import begin_logging, begin_tracing, end_tracing, figures
 from samovar.unix_sockets import named_for_the_kernel
@@ -170,6 +170,7 @@ async def _upgraded(database: Database, patience: float) -> None:
     while True:
         try:
             upgrade(database)
+            database.look(now)  # from here on by the database's clock, where this machine's is wrong
             return
         except DatabaseUnavailable as error:
             if time.monotonic() > deadline:

@@ -105,7 +105,7 @@ class TokenKeys:
             token = self._try(text)
         if token is None:
             raise InvalidToken("The token is not one of this cloud.")
-        if token.expires <= time.time_ns() // 1000:
+        if token.expires <= microseconds(utcnow()):
             raise InvalidToken(f"The token expired at {token.expires_at:%Y-%m-%d %H:%M:%S} UTC.")
         return token
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 
 from samovar.auth import Context
+from samovar.database import utcnow
 
 from .standing import Standing, stand
 from .store import Store
@@ -30,7 +31,7 @@ class Validator:
         known = self._known.get(token)
         if known is not None and self._generation == self._store.generation:
             looked_up, expires, context = known
-            if time.monotonic() - looked_up < SECONDS and time.time() < expires:
+            if time.monotonic() - looked_up < SECONDS and utcnow().timestamp() < expires:
                 return context
         generation = self._store.generation
         standing = await self.standing(token)

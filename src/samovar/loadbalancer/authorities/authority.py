@@ -18,7 +18,7 @@ __all__ = ["Authority", "AuthorityError", "expires_at"]
 
 PEM = serialization.Encoding.PEM
 AUTHORITY_YEARS = 10
-BACKDATED = datetime.timedelta(minutes=10)
+BACKDATED = datetime.timedelta(hours=1)
 Digest = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
 DIGESTS: dict[str, type[Digest]] = {
     "sha256": hashes.SHA256,
