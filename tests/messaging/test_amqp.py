@@ -5,6 +5,7 @@ import asyncio
 import signal
 import time
 
+import aiormq
 import pytest
 
 from clouds import free_port
@@ -101,6 +102,59 @@ async def test_a_frozen_broker_is_noticed_and_nobody_waits_for_it(process, broke
     finally:
         broker.send(signal.SIGCONT)
     await ear.until("id-1")
+
+
+async def _at_the_broker(broker, what):
+    """Do something at the broker as somebody else."""
+    connection = aiormq.Connection(broker.url.replace("rabbit://", "amqp://"))
+    await connection.connect()
+    try:
+        return await what(await connection.channel())
+    finally:
+        await connection.close()
+
+
+async def test_a_queue_that_somebody_deletes_is_made_again(process, broker, exchange):
+    ringing, listening, ear = await process(), await process(), Ear()
+    listening.listen("gone", ear)
+    await attached(ringing, "gone", ear)
+    await _at_the_broker(broker, lambda channel: channel.queue_delete(f"{exchange}.gone"))
+    await eventually(lambda: f"{exchange}.gone" in broker.queues(), 20)
+    await ringing.ring("gone", "after")
+    await ear.until("after")
+
+
+async def test_a_queue_that_is_there_with_other_properties_is_used_as_it_is(process, broker, exchange):
+    """Another version of the program, or rabbit_quorum_queue at another machine, made it."""
+    declare = lambda channel: channel.queue_declare(f"{exchange}.other", durable=True)  # noqa: E731
+    await _at_the_broker(broker, declare)
+    ringing, listening, ear = await process(), await process(), Ear()
+    listening.listen("other", ear)
+    await ringing.ring("other", "id-1")
+    await ear.until("id-1")
+    assert ringing.trouble() is None and listening.trouble() is None
+
+
+async def test_messages_of_somebody_else_are_taken_out_and_hurt_nobody(process, broker, exchange):
+    listening, ear = await process(), Ear()
+    listening.listen("foreign", ear)
+    await attached(listening, "foreign", ear)
+    bodies = (b"", b"\xff\xfe", b'{"oslo.version": "2.0"}', b'["\xff"]', b"[1, 2]", b"[" * 5000, b'["id-1"]')
+
+    async def publish(channel):
+        for body in bodies:
+            await channel.basic_publish(body, routing_key=f"{exchange}.foreign")
+            await channel.basic_publish(body, exchange=f"{exchange}.all", routing_key="foreign")
+
+    await _at_the_broker(broker, publish)
+    await ear.until("id-1")
+    settings = MessagingSettings(transport_url=broker.url, control_exchange=exchange)
+
+    async def empty(_):
+        return (await depths(settings, ["foreign"])).queues[0].waiting == 0
+
+    await until(empty, None)
+    assert listening.trouble() is None
 
 
 @pytest.mark.parametrize(

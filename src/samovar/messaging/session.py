@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
@@ -26,6 +27,7 @@ from samovar.config import MessagingSettings
 from .brokers import Broker
 from .listener import Listener
 
+log = logging.getLogger(__name__)
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 4.0
 KEEP_MILLISECONDS = 600_000  # whoever missed a bell for ten minutes has looked for himself since
@@ -100,13 +102,13 @@ class Session:
         Each has a channel of its own: a queue that does not answer holds up nobody else, and
         what was not heard goes back to the queue with the channel. Raises one of BROKEN.
         """
-        assert self._connection is not None
         async with _spoken():
             await self._hearing.queue_bind(self._own, self._everyone, routing_key=listener.topic)
         async with _spoken():
-            channel = await self._connection.channel(publisher_confirms=False, on_return_raises=False)
+            name = await self._name(listener.topic)
+        async with _spoken():
+            channel = await self._channel()
             await channel.basic_qos(prefetch_count=self._settings.rabbit_qos_prefetch_count)
-            await self._declare(channel, listener.topic)
 
         async def leave() -> None:
             with contextlib.suppress(*BROKEN):
@@ -124,31 +126,45 @@ class Session:
 
         try:
             async with _spoken():
-                await channel.basic_consume(self._names[listener.topic], rung)
+                await channel.basic_consume(name, rung)
         except BROKEN:
             await leave()
             raise
         return leave
 
-    async def _declare(self, channel: AbstractChannel, topic: str) -> None:
-        """Make the queue that all processes share for the topic's rings."""
+    async def _channel(self) -> AbstractChannel:
+        assert self._connection is not None
+        channel = await self._connection.channel(publisher_confirms=False, on_return_raises=False)
+        channel.on_consumer_cancel_callbacks.add(self._silenced)
+        return channel
+
+    def _silenced(self, _: Basic.Cancel) -> None:
+        """A queue that we listen to was deleted: whoever begins anew makes it again."""
+        self.give_up("a queue was deleted")
+
+    async def _name(self, topic: str) -> str:
+        """The name of the queue that all processes share for the topic's rings; it exists then.
+
+        One that is there with other properties (of another version, or of a machine with another
+        rabbit_quorum_queue) is used as it is.
+        """
+        if topic in self._names:
+            return self._names[topic]
         arguments: dict[str, Any] = {"x-message-ttl": KEEP_MILLISECONDS, "x-max-length": KEEP_MESSAGES}
         if self._settings.rabbit_quorum_queue:
             arguments["x-queue-type"] = "quorum"
         name = f"{self._settings.control_exchange}.{topic}"
-        await channel.queue_declare(name, durable=True, arguments=arguments)
+        channel = await self._channel()
+        try:
+            await channel.queue_declare(name, durable=True, arguments=arguments)
+        except aiormq.exceptions.ChannelPreconditionFailed as error:
+            log.warning("the queue %s is used as it is: %s", name, error)
+            channel = await self._channel()
+            await channel.queue_declare(name, passive=True)
+        finally:
+            await channel.close()
         self._names[topic] = name
-
-    async def _name(self, topic: str) -> str:
-        """The name of the topic's queue, which exists then."""
-        if topic not in self._names:
-            assert self._connection is not None
-            channel = await self._connection.channel(publisher_confirms=False, on_return_raises=False)
-            try:
-                await self._declare(channel, topic)
-            finally:
-                await channel.close()
-        return self._names[topic]
+        return name
 
     async def _announced(self, message: DeliveredMessage) -> None:
         if message.header.properties.app_id != self._process and message.routing_key:
@@ -157,16 +173,19 @@ class Session:
     async def send(self, topic: str, ids: Sequence[str], *, everyone: bool) -> None:
         """Publish and wait until the broker has it safe. Raises one of BROKEN."""
         async with _spoken():
-            await self._sending.basic_publish(
+            sent = await self._sending.basic_publish(
                 msgspec.json.encode(ids),
                 exchange=self._everyone if everyone else "",
                 routing_key=topic if everyone else await self._name(topic),
+                mandatory=not everyone,
                 properties=Basic.Properties(
                     content_type="application/json",
                     delivery_mode=TRANSIENT if everyone else PERSISTENT,
                     app_id=self._process,
                 ),
             )
+        if isinstance(sent, DeliveredMessage):
+            raise ConnectionError(f"the queue of {topic} was deleted")
 
     async def close(self) -> None:
         """Part from the broker; it forgets this process at once."""
