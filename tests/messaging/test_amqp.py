@@ -71,6 +71,12 @@ async def test_a_wrong_password_is_named(process, broker):
     assert "ACCESS_REFUSED" in bus.trouble()
 
 
+async def test_a_virtual_host_that_is_not_there_is_named(process, broker):
+    bus = await process(transport_url=f"{broker.url}nowhere")
+    await eventually(bus.trouble)
+    assert "it has no virtual host 'nowhere' that samovar may use" in bus.trouble()
+
+
 async def test_a_broker_that_goes_and_returns_is_found_again_and_nothing_sent_meanwhile_is_lost(
     process, broker
 ):

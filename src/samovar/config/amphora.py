@@ -13,12 +13,12 @@ def _worker(default: Any, help: str) -> Any:
     return option(default, section="controller_worker", help=help)
 
 
-def _health(default: Any, help: str, name: str = "") -> Any:
-    return option(default, section="health_manager", help=help, name=name)
+def _health(default: Any, help: str, name: str = "", least: float | None = None) -> Any:
+    return option(default, section="health_manager", help=help, name=name, least=least)
 
 
-def _keeping(default: Any, help: str) -> Any:
-    return option(default, section="house_keeping", help=help)
+def _keeping(default: Any, help: str, least: float | None = None) -> Any:
+    return option(default, section="house_keeping", help=help, least=least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +94,15 @@ class AmphoraSettings:
     controller_ip_port_list: list[str] = option(
         [], section="health_manager", help="address:port of all health managers; empty: this one"
     )
-    heartbeat_interval: float = _health(1.0, "Seconds between two heartbeats of an amphora")
+    heartbeat_interval: float = _health(1.0, "Seconds between two heartbeats of an amphora", least=0.05)
     heartbeat_timeout: float = _health(15.0, "Seconds of silence after which an amphora is replaced")
-    health_check_interval: float = _health(0.25, "Seconds between two looks for silent amphorae")
+    health_check_interval: float = _health(0.25, "Seconds between two looks for silent amphorae", least=0.05)
     failover_threshold: int | None = _health(
         None, "Silent amphorae at once from which on none is replaced; empty: a third of them, at least three"
     )
-    cleanup_interval: float = _keeping(30.0, "Seconds between two clean-ups")
+    cleanup_interval: float = _keeping(30.0, "Seconds between two clean-ups", 0.1)
     operation_expiry_age: int = _keeping(604_800, "Seconds that finished operations are remembered")
-    cert_interval: float = _keeping(3600.0, "Seconds between two looks for old certificates")
+    cert_interval: float = _keeping(3600.0, "Seconds between two looks for old certificates", 0.1)
     cert_expiry_buffer: int = _keeping(1_209_600, "Seconds before its end that a certificate is renewed")
     management_cidr: str = option(
         "198.18.0.0/16",

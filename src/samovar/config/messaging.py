@@ -16,8 +16,8 @@ def _old(default: Any, name: str, help: str) -> Any:
     return option(default, section="DEFAULT", name=name, help=help, old=(f"{RABBIT}/{name}",))
 
 
-def _rabbit(default: Any, name: str, help: str, *old: str) -> Any:
-    return option(default, section=RABBIT, name=name, help=help, old=(f"DEFAULT/{name}", *old))
+def _rabbit(default: Any, name: str, help: str, *old: str, least: float | None = None) -> Any:
+    return option(default, section=RABBIT, name=name, help=help, old=(f"DEFAULT/{name}", *old), least=least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,8 @@ class MessagingSettings:
         "kombu_reconnect_delay",
         "Seconds to wait before the next broker is tried",
         "DEFAULT/rabbit_retry_interval",
+        least=0.01,
     )
     rabbit_interval_max: float = _rabbit(
-        5.0, "rabbit_interval_max", "Seconds that this wait grows to while no broker answers"
+        5.0, "rabbit_interval_max", "Seconds that this wait grows to while no broker answers", least=0.1
     )

@@ -8,6 +8,7 @@ under which documents still print it, so that a snippet of heat.conf works as pr
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -22,9 +23,17 @@ class OptionsError(ValueError):
     """A configuration file says something that cannot be used; the message names file and option."""
 
 
-def option(default: Any, *, section: str, help: str, name: str = "", old: Iterable[str] = ()) -> Any:
-    """Declare an option. `old` are deprecated spellings, ``section/name``."""
-    metadata = {"section": section, "help": help, "name": name, "old": tuple(old)}
+def option(
+    default: Any,
+    *,
+    section: str,
+    help: str,
+    name: str = "",
+    old: Iterable[str] = (),
+    least: float | None = None,
+) -> Any:
+    """Declare an option. `old` are deprecated spellings, ``section/name``; `least`: no number below it."""
+    metadata = {"section": section, "help": help, "name": name, "old": tuple(old), "least": least}
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -59,6 +68,10 @@ def read_files(files: Iterable[Path]) -> dict[str, dict[str, list[str]]]:
             raise OptionsError(f"{file}: {error.strerror}") from error
         except iniparser.ParseError as error:
             raise OptionsError(f"{file}: {error}") from error
+        except UnicodeDecodeError as error:
+            raise OptionsError(
+                f"{file} is not text in UTF-8: {error.reason} at byte {error.start}."
+            ) from error
         for section, options in found.items():
             sections.setdefault(section, {}).update(options)
     return sections
@@ -85,7 +98,11 @@ def fill(
             where, _, key = place.partition("/")
             found = sections.get(where, {}).get(key)
             if found:
-                values[field.name] = _convert(found[-1], hints[field.name], f"[{where}] {key}")
+                value = _convert(found[-1], hints[field.name], f"[{where}] {key}")
+                least = field.metadata.get("least")
+                if least is not None and value is not None and value < least:
+                    raise OptionsError(f"[{where}] {key}: {found[-1]} is too small; {least:g} is the least.")
+                values[field.name] = value
                 break
     return settings(**values)
 
@@ -100,7 +117,10 @@ def _convert(text: str, kind: Any, place: str) -> Any:
             return {"true": True, "1": True, "yes": True, "on": True}.get(text.lower()) or _false(text)
         if typing.get_origin(kind) in (list, tuple):
             return type(kind())(part.strip() for part in text.split(",") if part.strip())
-        return kind(text)
+        value = kind(text)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(text)
+        return value
     except (ValueError, TypeError) as error:
         named = getattr(kind, "__name__", str(kind))
         raise OptionsError(f"{place}: {text!r} cannot be read as {named}.") from error

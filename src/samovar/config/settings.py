@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from .loadbalancer import LoadBalancerSettings
 from .messaging import MessagingSettings
 from .observability import ObservabilitySettings
 from .options import fill, option, read_files
+from .unread import unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class DatabaseSettings:
         5,
         section="database",
         help="Connections that a process reads with (a server's database)",
+        least=1,
         old=("DEFAULT/sql_max_pool_size", "DATABASE/sql_max_pool_size"),
     )
     connection_recycle_time: int = option(
@@ -82,14 +84,18 @@ class NetworkSettings:
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    num_engine_workers: int = option(64, section="DEFAULT", help="Operations that one engine runs at once")
+    num_engine_workers: int = option(
+        64, section="DEFAULT", help="Operations that one engine runs at once", least=1
+    )
     cloud_limits: list[str] = option(
         ["nova:16", "neutron:32", "glance:4", "cinder:8", "octavia:8", "*:16"],
         section="samovar",
         help="Requests that all engines together have under way at once at a cloud's service, by its name; "
         "*: each of the others",
     )
-    stack_action_timeout: int = option(3600, section="DEFAULT", help="Seconds a stack action may take")
+    stack_action_timeout: int = option(
+        3600, section="DEFAULT", help="Seconds a stack action may take", least=1
+    )
     max_template_size: int = option(524_288, section="DEFAULT", help="Largest template in characters")
     max_resources_per_stack: int = option(1000, section="DEFAULT", help="Resources of a stack tree; -1: any")
     max_stacks_per_tenant: int = option(512, section="DEFAULT", help="Root stacks of a project; -1: any")
@@ -110,7 +116,7 @@ class EngineSettings:
         30 * 86400.0, section="samovar", help="Seconds after which a deleted stack is forgotten; -1: never"
     )
     purge_interval: float = option(
-        3600.0, section="samovar", help="Seconds between two looks for what is to be forgotten"
+        3600.0, section="samovar", help="Seconds between two looks for what is to be forgotten", least=0.1
     )
     max_revisions_per_stack: int = option(
         10, section="samovar", help="Definitions kept of each stack for its history; -1: all"
@@ -131,7 +137,7 @@ class EngineSettings:
         [], section="DEFAULT", help="Stacks with one of these tags are listed only when asked for"
     )
     lease_seconds: float = option(
-        10.0, section="samovar", help="Seconds after which a silent engine's work is taken over"
+        10.0, section="samovar", help="Seconds after which a silent engine's work is taken over", least=0.1
     )
     heat_metadata_server_url: str | None = option(
         None, section="DEFAULT", help="URL of the CloudFormation API that agents in servers ask for metadata"
@@ -191,6 +197,8 @@ class Settings:
     keystone: KeystoneSettings = field(default_factory=KeystoneSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
     policy_file: Path | None = None
+    misspelled: tuple[str, ...] = ()
+    not_known: tuple[str, ...] = ()
 
     @property
     def database_url(self) -> str:
@@ -203,6 +211,7 @@ def load(state_dir: Path, files: Iterable[Path] = ()) -> Settings:
     sections = read_files(files) if files else {}
     policy_file = sections.get("oslo_policy", {}).get("policy_file")
     keys = sections.get("simple_crypto_plugin", {}).get("kek", [])
+    misspelled, not_known = unread(sections, _known()) if sections else ([], [])
     return Settings(
         state_dir=state_dir,
         database=fill(DatabaseSettings, sections),
@@ -229,4 +238,15 @@ def load(state_dir: Path, files: Iterable[Path] = ()) -> Settings:
         keystone=fill(KeystoneSettings, sections),
         cache=fill(CacheSettings, sections),
         policy_file=Path(policy_file[-1]) if policy_file else None,
+        misspelled=tuple(misspelled),
+        not_known=tuple(not_known),
     )
+
+
+def _known() -> Iterator[str]:
+    """section/option of every option under each of its spellings."""
+    from .sample import options  # it describes what is declared above
+
+    for one in options():
+        yield f"{one.section}/{one.name}"
+        yield from one.old

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import importlib.util
+import re
 import sqlite3
 from typing import Any
 
@@ -52,7 +53,8 @@ _MYSQL_AWAY = frozenset(
     }
 )
 
-
+_MYSQL_REFUSED = frozenset({1044, 1045, 1049, 1130, 1698})
+_PG_REFUSED = re.compile("does not exist|authentication failed|no pg_hba.conf entry|not permitted to log in")
 _MYSQL_FULL = frozenset({1021, 1114})
 
 
@@ -68,7 +70,7 @@ def address(url: str) -> URL:
     """The database's address with the driver that is used. Raises ValueError with a sentence."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ValueError(
             "the database's address is not understood; it looks like "
             "mysql+pymysql://user:password@host/name, postgresql://user:password@host/name or sqlite:////path/to/file"
@@ -153,7 +155,8 @@ def failure(error: DBAPIError) -> Failure:
     if isinstance(original, sqlite3.Error):
         code = getattr(original, "sqlite_errorcode", None)
         return Failure.AWAY if code is not None and code & 0xFF in _SQLITE_AWAY else Failure.STATEMENT
-    if hasattr(original, "sqlstate"):
+    number = original.args[0] if original is not None and original.args else None
+    if not isinstance(number, int) and hasattr(original, "sqlstate"):  # PyMySQL's have both
         state = original.sqlstate
         if state is None:
             lost = isinstance(error, (OperationalError, InterfaceError))
@@ -162,12 +165,21 @@ def failure(error: DBAPIError) -> Failure:
             return Failure.COLLISION
         away = state in _PG_AWAY or state.startswith(_PG_AWAY_CLASSES)
         return Failure.AWAY if away else Failure.STATEMENT
-    number = original.args[0] if original is not None and original.args else None
     if number in _MYSQL_COLLISIONS:
         return Failure.COLLISION
     if number in _MYSQL_AWAY or isinstance(error, InterfaceError) or error.connection_invalidated:
         return Failure.AWAY
     return Failure.STATEMENT
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether the server answers and does not want us: waiting for it would not help."""
+    told = error.__cause__ if error.__cause__ is not None else error
+    told = told.orig if isinstance(told, DBAPIError) and told.orig is not None else told
+    if told.args and told.args[0] in _MYSQL_REFUSED:
+        return True
+    # PostgreSQL's words before a session begins carry no code.
+    return hasattr(told, "sqlstate") and bool(_PG_REFUSED.search(str(told)))
 
 
 def is_full(error: BaseException) -> bool:

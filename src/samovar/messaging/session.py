@@ -68,8 +68,12 @@ class Session:
         silence = self._settings.heartbeat_timeout_threshold
         words: dict[str, str | int] = {"heartbeat": silence, "name": self._process}
         self._connection = connection = _connection(self.broker, encryption, words)
-        async with _spoken(CONNECT_SECONDS):
-            await connection.connect()
+        try:
+            async with _spoken(CONNECT_SECONDS):
+                await connection.connect()
+        except aiormq.exceptions.InvalidFrameError as error:  # all that is left of the broker's own words
+            where, who = self.broker.virtual_host, self.broker.user
+            raise ConnectionError(f"it has no virtual host {where!r} that {who} may use") from error
         self._watch(connection.closing)
         async with _spoken():
             self._sending = await connection.channel(publisher_confirms=True, on_return_raises=False)

@@ -20,7 +20,6 @@ from samovar.cache import NoCache, Recent, open_cache
 from samovar.clients import (
     Cloud,
     CloudError,
-    CloudUnreachable,
     Credentials,
     Http,
     InProcess,
@@ -198,7 +197,9 @@ class Embedded:
             try:
                 self._own_project = await own.project_id()
                 self._stack_domain = await users.stack_domain(settings.keystone, own)
-            except (CloudError, CloudUnreachable, LookupError) as error:
+            except (CloudError, LookupError) as error:
+                if isinstance(error, CloudError) and error.status >= 500:
+                    raise
                 raise StartError(f"[keystone_authtoken]: {self.addresses.auth_url}: {error}") from error
             return RememberingValidator(KeystoneValidator(own), self._cache, remembering)
         keystone = identity.Service(self.database, settings)

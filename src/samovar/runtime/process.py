@@ -23,9 +23,11 @@ from sqlalchemy import make_url
 from starlette.types import ASGIApp
 
 from samovar import __version__
+from samovar.clients import CloudError, CloudUnreachable
 from samovar.config import DOORS, OptionsError, Settings
 from samovar.database import Database, DatabaseUnavailable, now
 from samovar.database.migrate import MigrationError, upgrade
+from samovar.database.servers import address, is_refused
 from samovar.observability import begin_logging, begin_tracing, end_tracing, figures
 from samovar.unix_sockets import named_for_the_kernel
 
@@ -62,10 +64,18 @@ def serve(
 
     services = "all" if wanted == set(SERVICES) else ",".join(sorted(wanted))
     try:
+        address(settings.database_url)
+    except ValueError as error:
+        raise StartError(f"[database] connection: {error}") from error
+    try:
         begin_logging(settings.observability, services)
         begin_tracing(settings.observability, services, __version__)
     except OptionsError as error:
         raise StartError(str(error)) from error
+    for sentence in settings.misspelled:
+        log.warning("the configuration's %s", sentence)
+    if settings.not_known:
+        log.info("the configuration's options that are not known here: %s", ", ".join(settings.not_known))
     figures.PROGRAM.info({"version": __version__, "services": services})
     listening, origin = _listen(settings, wanted, shared)
     watched = _watched(settings)
@@ -107,13 +117,20 @@ async def _serve(
         asyncio.get_running_loop().add_signal_handler(
             number, lambda: (at_once if stopping.is_set() else stopping).set()
         )
+    services: Embedded | None = None
     try:
         database = Database(settings.database_url, settings.database)
-        await _upgraded(database, settings.database.patience)
+        if not await _upgraded(database, settings.database.patience, stopping):
+            return
         services = Embedded(settings, wanted, database, origin=origin, agent_socket=agent_socket)
-        await services.prepare()
-    except (MigrationError, DatabaseUnavailable, SecretsDiffer, OptionsError, ValueError) as error:
-        raise StartError(str(error)) from error
+        if not await _prepared(services, stopping):
+            return
+    except BaseException as error:
+        if services is not None:
+            await services.close()
+        if isinstance(error, (MigrationError, DatabaseUnavailable, SecretsDiffer, OptionsError, ValueError)):
+            raise StartError(str(error)) from error
+        raise
     servers, serving = [], []
     held_open = contextlib.ExitStack()
     name = held_open.enter_context(named_for_the_kernel(health_socket))
@@ -164,19 +181,52 @@ async def _serve(
         log.info("stopped")
 
 
-async def _upgraded(database: Database, patience: float) -> None:
-    """Bring the database to this program's revision; one that goes away meanwhile is waited for."""
-    deadline = time.monotonic() + patience
-    while True:
+async def _upgraded(database: Database, patience: float, stopping: asyncio.Event) -> bool:
+    """Bring the database to this program's revision. False: told to end meanwhile.
+
+    A server that cannot be reached is waited for without end: machines come up in any order. One that
+    refuses us is given `patience` seconds. Raises DatabaseUnavailable, MigrationError.
+    """
+    deadline, told = time.monotonic() + patience, ""
+    while not stopping.is_set():
         try:
             upgrade(database)
             database.look(now)  # from here on by the database's clock, where this machine's is wrong
-            return
+            return True
         except DatabaseUnavailable as error:
-            if time.monotonic() > deadline:
+            hopeless = database.url.get_backend_name() == "sqlite" or is_refused(error)
+            if hopeless and time.monotonic() > deadline:
                 raise
-            log.warning("waiting for the database: %s", error)
-        await asyncio.sleep(1)
+            if str(error) != told:
+                told = str(error)
+                log.warning("waiting for the database: %s", told)
+        await _patient(stopping)
+    return False
+
+
+async def _prepared(services: Embedded, stopping: asyncio.Event) -> bool:
+    """Have the services built; a Keystone that cannot be reached is waited for. False: told to end."""
+    told = ""
+    while not stopping.is_set():
+        try:
+            await services.prepare()
+            return True
+        except (CloudUnreachable, CloudError) as error:
+            if isinstance(error, CloudError) and error.status < 500:
+                raise
+            if str(error) != told:
+                told = str(error)
+                log.warning("waiting for Keystone: %s", told)
+        await _patient(stopping)
+    await services.close()
+    return False
+
+
+async def _patient(stopping: asyncio.Event) -> None:
+    """A second's wait, which the supervisor is told of."""
+    tell("EXTEND_TIMEOUT_USEC=60000000")
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), 1)
 
 
 def _config(application: ASGIApp, *, uds: str | None = None) -> uvicorn.Config:
@@ -199,8 +249,8 @@ def _config(application: ASGIApp, *, uds: str | None = None) -> uvicorn.Config:
 
 def _written(settings: Settings) -> list[Path]:
     """The folders that the program writes to."""
-    url = make_url(settings.database_url)
-    files = [Path(url.database).parent] if url.get_backend_name() == "sqlite" and url.database else []
+    place = make_url(settings.database_url)
+    files = [Path(place.database).parent] if place.get_backend_name() == "sqlite" and place.database else []
     return [settings.state_dir, *files]
 
 
@@ -249,9 +299,10 @@ def _bind(host: str, port: int, advice: str) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listening.close()
-        raise StartError(f"cannot listen on {host} port {port}: {error.strerror}; {advice}") from error
+        why = error.strerror if isinstance(error, OSError) else "there is no such port"
+        raise StartError(f"cannot listen on {host} port {port}: {why}; {advice}") from error
     listening.listen(2048)
     listening.setblocking(False)
     return listening
