@@ -22,8 +22,9 @@ INIT, INIT_ACKNOWLEDGED, ABORT = 1, 2, 6
 
 
 def check(monitor: Mapping[str, Any], address: str, port: int) -> tuple[bool, str]:
-    """Whether a member does its work, and what was seen."""
-    kind, timeout = str(monitor["type"]), float(monitor["timeout"])
+    """Whether a member does its work, and what was seen. With a timeout of 0 it has until the next check."""
+    kind = str(monitor["type"])
+    timeout = float(monitor["timeout"] or max(monitor.get("delay", 0), 1))
     try:
         if kind == "UDP-CONNECT":
             return _udp(address, port, timeout)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samovar_amphora.checks import checksum
+from samovar_amphora.checks import check, checksum
 from samovar_amphora.datagrams import turned
 from samovar_amphora.rules import eligible, level, probe, render, turns
 
@@ -138,3 +139,9 @@ def test_sctp_is_checked_without_the_kernel_knowing_it(answer: int, port: int, e
     command = ["unshare", "--net", sys.executable, "-c", program, str(port)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.stdout.strip() == expected, ran.stderr
+
+
+def test_a_timeout_of_nothing_is_no_haste() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        good, words = check({"type": "TCP", "timeout": 0, "delay": 0}, *server.getsockname())
+    assert good, words

@@ -19,6 +19,8 @@ MONITORS = frozenset({"HTTP", "HTTPS", "TCP", "TLS-HELLO", "PING"})
 METHOD = re.compile(r"[A-Z]{1,16}")
 CODES = re.compile(r"\d{3}(\s*,\s*\d{3})*|\d{3}-\d{3}", re.ASCII)
 HOST = re.compile(r"[A-Za-z0-9._-]{1,255}", re.ASCII)
+LONGEST_SECONDS = 2_147_483
+"""HAProxy counts the milliseconds of its times in 31 bits."""
 
 
 def backend_name(pool: Pool, listener: Listener) -> str:
@@ -84,7 +86,7 @@ def _persistence(pool: Pool, place: Place, *, http: bool) -> list[str]:
 def _monitor(monitor: HealthMonitor, place: Place) -> list[str]:
     if monitor.type not in MONITORS:
         raise Refused(f"HAProxy has no health monitor {monitor.type}.")
-    lines = [f"timeout check {number(monitor.timeout)}s"]
+    lines = [f"timeout check {number(min(monitor.timeout, LONGEST_SECONDS))}s"]
     if monitor.type == "PING":
         return [*lines, "option external-check", f"external-check command {word(place.ping)}"]
     if monitor.type not in ("HTTP", "HTTPS"):
@@ -114,7 +116,7 @@ def _monitor(monitor: HealthMonitor, place: Place) -> list[str]:
 def _check(monitor: HealthMonitor | None) -> list[str]:
     if monitor is None:
         return []
-    every = max(monitor.delay, 1)
+    every = min(max(monitor.delay, 1), LONGEST_SECONDS)
     words = [
         "check",
         f"inter {number(every)}s",
