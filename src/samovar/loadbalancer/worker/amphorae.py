@@ -127,7 +127,8 @@ class Amphorae:
             "ha_ip": tree.vip.address,
             "vrrp_port_id": beside["id"],
             "ha_port_id": tree.vip.port_id,
-            "status": "BOOTING",
+            # One in service stays that, whatever becomes of this change: it carries traffic, and is watched.
+            "status": "BOOTING" if server.get("fresh") or row.status != "ALLOCATED" else row.status,
         } | server.get("noted", {})
         return Standing(row, server["id"], address, own, beside, members, noted)
 
