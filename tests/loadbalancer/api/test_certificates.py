@@ -134,7 +134,13 @@ async def test_clients_with_certificates(member, keys, lb):
     assert shown["listener"]["tls_ciphers"] == "ECDHE-RSA-AES128-GCM-SHA256"
     shown = await member.put(path, listener={"tls_ciphers": None, "tls_versions": ["TLSv1.3"]})
     assert "AES256" in shown["listener"]["tls_ciphers"] and shown["listener"]["tls_versions"] == ["TLSv1.3"]
-    for wrong in ({"tls_ciphers": "a b"}, {"tls_versions": []}, {"client_ca_tls_container_ref": None}):
+    for wrong in (
+        {"tls_ciphers": "a b"},
+        {"tls_ciphers": "NO-SUCH"},
+        {"tls_ciphers": "TLS_NOPE"},
+        {"tls_versions": []},
+        {"client_ca_tls_container_ref": None},
+    ):
         assert (await member.refused("PUT", path, {"listener": wrong}))[0] == 400
 
 
