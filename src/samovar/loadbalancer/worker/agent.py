@@ -43,14 +43,29 @@ class Agents:
         self._made_of: Any = None
         self._connect, self._read = connect, read
         self._session: aiohttp.ClientSession | None = None
+        self._former: dict[aiohttp.ClientSession, asyncio.TimerHandle] = {}
+        self._ending: asyncio.Future[None] | None = None
 
     def of(self, amphora_id: str, address: str) -> Agent:
         return Agent(self, amphora_id, address)
 
     async def close(self) -> None:
+        for session, ending in self._former.items():
+            ending.cancel()
+            await session.close()
+        self._former.clear()
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    def _retire(self, session: aiohttp.ClientSession) -> None:
+        """Close it in a while: whoever is speaking over it may finish."""
+
+        def end() -> None:
+            del self._former[session]
+            self._ending = asyncio.ensure_future(session.close())
+
+        self._former[session] = asyncio.get_running_loop().call_later(self._read, end)
 
     async def send(
         self, amphora_id: str, url: str, method: str, json: Any, connect: float | None
@@ -58,10 +73,8 @@ class Agents:
         version = self._version()
         if self._session is None or self._made_of != version:
             former, self._made_of = self._session, version
-            if former is not None:  # whoever is speaking over it may finish
-                asyncio.get_running_loop().call_later(
-                    self._read, lambda: asyncio.ensure_future(former.close())
-                )
+            if former is not None:
+                self._retire(former)
             connector = aiohttp.TCPConnector(ssl=self._make_context(), keepalive_timeout=60)
             self._session = aiohttp.ClientSession(connector=connector)
             self._made_of = self._version()
