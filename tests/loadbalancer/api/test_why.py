@@ -190,6 +190,14 @@ async def test_what_it_waits_for_and_what_failed(member, site, database):
     )
 
 
+async def test_what_is_left_out_is_told(member, site, database):
+    said = "L7 policy stop: HAProxy does not accept it: regex 'a{1,99999}' is invalid"
+    mine = load_balancers.c.id == site["lb"]["id"]
+    await database.write(lambda c: c.execute(update(load_balancers).where(mine).values(status_reason=said)))
+    found = await why(member, site)
+    assert found["problems"][0]["says"] == said and said in printed(found, site["amphora"])
+
+
 async def test_reports_go_with_their_amphora(member, site, database, worker):
     await member.delete(f"/loadbalancers/{site['lb']['id']}?cascade=true")
     await worker.work()

@@ -36,6 +36,9 @@ def explain(connection: Connection, lb: RowMapping, now: datetime.datetime, sees
     if last_failure is not None and lb["status_reason"]:
         problems.insert(0, {"what": f"the last {last_failure['kind']}", "says": lb["status_reason"],
                             "advice": "", "request_id": last_failure["request_id"]})  # fmt: skip
+    elif lb["status_reason"]:
+        advice = "It is left out until it is corrected; everything else is carried."
+        problems.insert(0, _problem("what the amphorae do not carry", lb["status_reason"], advice))
     return {
         "id": lb["id"],
         "name": lb["name"],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pure: which object HAProxy complains about, and the tree without it.
+"""Pure: which objects HAProxy complains about, and the tree without one of them.
 
 What HAProxy alone can judge (a regular expression, a list of ciphers) must not stop the
 rest.
@@ -8,37 +8,58 @@ rest.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
-from ..tree import Tree
+from ..tree import Listener, Member, Pool, Tree
 
 __all__ = ["blame", "without"]
 
+ALERT = "[ALERT]"
 LINE = re.compile(r"\.cfg:(\d+)\]")
+BEFORE = re.compile(r"^.*?: config : (parsing )?(\[[^]]*\] : )?", re.DOTALL)
 RULE = re.compile(r"rule-([0-9a-f-]{36})")
+LONGEST_WORDS = 500
 
 
-def blame(tree: Tree, text: str, complaint: str) -> str | None:
-    """The id of the object whose line in `text` the complaint names first; None when it names none."""
-    found = LINE.search(complaint)
-    lines = text.splitlines()
-    if found is None or not 0 < int(found[1]) <= len(lines):
-        return None
-    number = int(found[1]) - 1
-    words = lines[number].split()
+def blame(tree: Tree, text: str, complaint: str) -> dict[str, str]:
+    """The ids of the objects whose lines in `text` the complaint names, each with what is wrong with it."""
+    lines, guilty = text.splitlines(), {}
+    for said in complaint.split(ALERT):
+        found = LINE.search(said)
+        if found is not None and 0 < int(found[1]) <= len(lines):
+            name, identity = _owner(tree, lines, int(found[1]) - 1)
+            if identity:
+                words = BEFORE.sub("", said.partition("\n")[0]).strip()[:LONGEST_WORDS]
+                guilty.setdefault(identity, f"{name}: HAProxy does not accept it: {words}")
+    return guilty
+
+
+def _owner(tree: Tree, lines: list[str], number: int) -> tuple[str, str]:
+    """Name and id of the object that a line is of; both empty when it is nobody's."""
     rule = RULE.search(lines[number])
     if rule is not None:
-        for listener in tree.listeners:
-            for policy in listener.policies:
-                if any(one.id == rule[1] for one in policy.rules):
-                    return policy.id
-    if words[:1] == ["server"]:
-        return words[1]
+        for policy in (policy for listener in tree.listeners for policy in listener.policies):
+            if any(one.id == rule[1] for one in policy.rules):
+                return f"L7 policy {policy.name or policy.id}", policy.id
+    words = lines[number].split()
     while number >= 0 and (not lines[number].strip() or lines[number].startswith(" ")):
         number -= 1
-    kind, _, name = lines[number].partition(" ")
-    return name.partition(":")[0] if kind in ("frontend", "backend") else None
+    kind, _, identity = lines[number].partition(" ")
+    if kind == "frontend":
+        return _named("Listener", tree.listeners, identity)
+    if kind != "backend":
+        return "", ""
+    pool = tree.pool(identity.partition(":")[0])
+    if words[:1] == ["server"] and pool is not None and pool.tls is None:
+        return _named("Member", pool.members, words[1])
+    return _named("Pool", tree.pools, identity.partition(":")[0])  # TLS is the same for all of its members
+
+
+def _named(kind: str, among: Sequence[Listener | Pool | Member], identity: str) -> tuple[str, str]:
+    name = next((one.name for one in among if one.id == identity), "")
+    return f"{kind} {name or identity}", identity
 
 
 def without(tree: Tree, identity: str) -> Tree:

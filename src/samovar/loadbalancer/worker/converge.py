@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from samovar.clients import Cloud
+from samovar.clients import Cloud, CloudError
 from samovar.config import AmphoraSettings
 from samovar.database import Database
 
@@ -38,7 +38,7 @@ from .vrrp import PRIORITIES, ROUTER_ID, render_vrrp
 __all__ = ["Converger", "roles_of"]
 
 log = logging.getLogger(__name__)
-MOST_BLAMED = 20
+MOST_BLAMED = 100  # it names one policy at a time, and takes some milliseconds for each
 MANAGEMENT_TABLE, VIP_TABLE = 1, 2
 HEALTH = "health manager"
 
@@ -177,11 +177,17 @@ class Converger:
         await self._database.write(lambda c: note(c, amphora_id, **values))
 
     async def _subnets(self, tree: Tree) -> dict[str, Mapping[str, Any]]:
-        """The subnets of members that are on other networks than the VIP."""
+        """The subnets of members that are on other networks than the VIP; without one that is gone, all else
+        is carried."""
         named = {member.subnet_id for pool in tree.pools for member in pool.members if member.subnet_id}
         found: dict[str, Mapping[str, Any]] = {}
         for subnet_id in sorted(named - {vip.subnet_id for vip in tree.vips}):
-            subnet = (await self._cloud.get("network", f"/v2.0/subnets/{subnet_id}"))["subnet"]
+            try:
+                subnet = await self._shown(subnet_id)
+            except CloudError as error:
+                if not error.not_found:
+                    raise
+                continue
             if subnet["network_id"] != tree.vip.network_id:
                 found[subnet_id] = subnet
         return found
@@ -316,10 +322,11 @@ class Converger:
                 return {**rendered.broken, **blamed, **passed, **self._unread(tree, materials)}
             except AgentRefused as error:
                 guilty = blame(tree, rendered.text, str(error))
-                if guilty is None:
+                if not guilty:
                     raise
-                blamed[guilty] = f"HAProxy does not accept it: {_words(str(error))}"
-                tree = without(tree, guilty)
+                blamed |= guilty
+                for identity in guilty:
+                    tree = without(tree, identity)
         raise AgentRefused("HAProxy finds fault with too much of this load balancer.")
 
     async def _keep(self, amphora_id: str, before: str, text: str) -> None:
@@ -423,8 +430,3 @@ def _shape(tree: Tree) -> Any:
 def _most_connections(status: Mapping[str, Any]) -> int:
     """How many an amphora's HAProxy can have: two descriptors each, and some for itself."""
     return int(max(min((int(status.get("descriptors", 2_000_000)) - 200) // 2, 1_000_000), 100))
-
-
-def _words(complaint: str) -> str:
-    """HAProxy's reason without the path of its file."""
-    return complaint.rpartition("] : ")[2].strip()[:500] or complaint[:500]
