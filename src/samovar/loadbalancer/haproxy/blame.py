@@ -25,7 +25,8 @@ LONGEST_WORDS = 500
 
 def blame(tree: Tree, text: str, complaint: str) -> dict[str, str]:
     """The ids of the objects whose lines in `text` the complaint names, each with what is wrong with it."""
-    lines, guilty = text.splitlines(), {}
+    lines = text.splitlines()
+    guilty: dict[str, str] = {}
     for said in complaint.split(ALERT):
         found = LINE.search(said)
         if found is not None and 0 < int(found[1]) <= len(lines):
