@@ -43,7 +43,7 @@ def test_deleted_stacks_are_forgotten_by_age_and_project(
 
     assert forgotten("-p", "b") == 1
     assert forgotten() == 1  # older than 90 days
-    assert forgotten("1199", "-g", "hours", "--batch-size", "1") == 1
+    assert forgotten("-g", "hours", "--batch-size", "1", "1199") == 1  # the order of heat-manage
     left = asyncio.run(database.read(lambda c: c.execute(select(stacks.c.project_id)).scalars().all()))
     assert left == ["a"]
     assert main(["db", "purge-deleted", "soon", *state]) == 1

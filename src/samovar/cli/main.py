@@ -273,10 +273,21 @@ def _listening(command: argparse.ArgumentParser) -> None:
     _files(command)
 
 
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What was asked for. `db purge_deleted -g days 30`: argparse gives up a last word that comes so late."""
+    whole = parser()
+    options, rest = whole.parse_known_args(arguments)
+    if len(rest) == 1 and not rest[0].startswith("-") and getattr(options, "revision", "") is None:
+        options.revision = rest.pop()
+    if rest:
+        whole.error(f"unrecognized arguments: {' '.join(rest)}")
+    return options
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0 for done, 1 for failed, 2 for a mistake in the command."""
     gc.set_threshold(COLLECT_EVERY)
-    options = parser().parse_args(arguments)
+    options = _parsed(arguments)
     options.state_dir = options.state_dir.absolute()
     module = importlib.import_module(f"samovar.cli.{options.command.replace('-', '_')}")
     try:
