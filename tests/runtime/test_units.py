@@ -2,7 +2,9 @@
 import configparser
 import subprocess
 import sys
+from pathlib import Path
 
+from samovar.cli.main import main
 from samovar.runtime import SERVICES, units
 
 
@@ -27,7 +29,10 @@ def test_every_service_has_a_unit_that_systemd_can_read():
                 f"/opt/samovar/samovar serve {service} --config-file /etc/samovar/samovar.conf"
             )
             assert parsed["Service"]["Type"] == "notify"
-            assert ("User" in parsed["Service"]) == (service not in ("network", "compute"))
+            on_host = service in ("network", "compute")
+            assert ("User" in parsed["Service"]) == (not on_host)
+            # root without its powers could not write to another user's directory
+            assert start.endswith("--state-dir /var/lib/samovar" + "-host" * on_host)
 
 
 def test_systemd_finds_nothing_wrong_with_them(tmp_path):
@@ -41,3 +46,13 @@ def test_systemd_finds_nothing_wrong_with_them(tmp_path):
     )
     own = [line for line in done.stderr.splitlines() if str(tmp_path) in line or "samovar" in line]
     assert done.returncode == 0 and own == [], done.stderr
+
+
+def test_units_start_the_launcher_that_wrote_them(tmp_path, monkeypatch):
+    """The interpreter alone does not find the program of a clone."""
+    monkeypatch.setenv("SAMOVAR_PROGRAM", "/opt/samovar/samovar")
+    assert main(["config", "units", "--output", str(tmp_path)]) == 0
+    text = (tmp_path / "samovar-identity.service").read_text()
+    assert "ExecStart=/opt/samovar/samovar serve identity " in text
+    launcher = Path(__file__).parent.parent.parent / "samovar"
+    assert 'SAMOVAR_PROGRAM="$here/samovar"' in launcher.read_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -20,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         from samovar.runtime import units
 
-        program = options.program or shutil.which("samovar")
+        program = options.program or os.environ.get("SAMOVAR_PROGRAM") or shutil.which("samovar")
         made = units(
             program=program or shlex.join([sys.executable, "-m", "samovar.cli.main"]),
             config=str(options.config),

@@ -49,7 +49,7 @@ NoNewPrivileges=yes
 CapabilityBoundingSet=
 ProtectSystem=strict
 ReadWritePaths={state}
-ProtectHome=yes
+ProtectHome={homes}
 PrivateTmp=yes
 PrivateDevices=yes
 ProtectKernelTunables=yes
@@ -73,12 +73,18 @@ WantedBy=multi-user.target
 
 
 def units(*, program: str, config: str, state: str, user: str) -> Mapping[str, str]:
-    """File name → text. `program` is the command before its first word."""
+    """File name → text. `program` is the command before its first word.
+
+    What makes networks and servers runs as root and has a state directory of its own: root without its
+    powers cannot use one that is another user's.
+    """
     directory = state.removeprefix("/var/lib/")
+    homes = "read-only" if program.startswith(("/root/", "/home/")) else "yes"
     made = {"samovar.target": TARGET}
     for name in SERVICES:
-        words = {"user": user, "state": state, "directory": directory}
+        words = {"user": user, "state": state, "directory": directory, "homes": homes}
         account = ON_HOST if name in ON_THE_HOST else UNPRIVILEGED.format(**words)
-        text = UNIT.format(name=name, program=program, config=config, state=state, account=account)
+        own = f"{state}-host" if name in ON_THE_HOST and user != "root" else state
+        text = UNIT.format(name=name, program=program, config=config, state=own, account=account)
         made[f"samovar-{name}{'@' if name in COPIES else ''}.service"] = text
     return made
