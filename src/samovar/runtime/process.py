@@ -33,6 +33,7 @@ from samovar.unix_sockets import named_for_the_kernel
 
 from .addresses import Addresses, url
 from .confinement import confine
+from .connections import ClientConnection, raise_limit
 from .embedded import ON_THE_HOST, SERVICES, Embedded, StartError
 from .presence import Presence
 from .rooms import import_rooms
@@ -77,6 +78,7 @@ def serve(
     if settings.not_known:
         log.info("the configuration's options that are not known here: %s", ", ".join(settings.not_known))
     figures.PROGRAM.info({"version": __version__, "services": services})
+    raise_limit()
     listening, origin = _listen(settings, wanted, shared)
     watched = _watched(settings)
     with _agent(settings.state_dir, agent_socket) if wanted & ON_THE_HOST else contextlib.nullcontext():
@@ -236,7 +238,7 @@ def _config(application: ASGIApp, *, uds: str | None = None) -> uvicorn.Config:
         interface="asgi3",
         lifespan="off",
         proxy_headers=False,
-        http="httptools",
+        http=ClientConnection,
         ws="none",
         access_log=False,
         log_config=None,
