@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlencode, urlunsplit
+from urllib.parse import quote, urlencode, uses_netloc
 
 from samovar.orchestration.templates.nodes import Function, FunctionProblem, Scope, resolve
 from samovar.orchestration.templates.values import Value, find_unknown, shown, type_name
@@ -85,4 +85,8 @@ def _url(parts: dict[str, Value]) -> str:
         raise TypeError(f"The fragment of make_url is a string, not {type_name(fragment)}")
     query = urlencode(parts.get("query") or {}, safe="/")
     path = quote(parts.get("path") or "", "/")
-    return str(urlunsplit((parts.get("scheme") or "", location, path, query, quote(fragment))))
+    scheme = parts.get("scheme") or ""
+    # Not urlunsplit: without a host its answer, and a stack's with it, differs between versions of Python.
+    if location or (scheme and scheme in uses_netloc and not path.startswith("//")):
+        path = f"//{location}{'/' if path and not path.startswith('/') else ''}{path}"
+    return (scheme and f"{scheme}:") + path + (query and f"?{query}") + (fragment and f"#{quote(fragment)}")
