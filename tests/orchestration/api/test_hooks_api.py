@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -85,3 +86,25 @@ async def test_a_paused_update_gives_way_to_the_next(heat: Client) -> None:
     await told(heat, url, "UPDATE paused until Hook pre-update is cleared")
     await heat("PUT", url, {"template": TEMPLATE, "parameters": {"word": "next"}})
     assert (await heat.until(url, "UPDATE_COMPLETE"))["outputs"][0]["output_value"] == "next"
+
+
+async def test_a_patch_keeps_what_the_environment_says_of_resources(heat: Client) -> None:
+    own = hooks(a="pre-delete") | {"parameter_defaults": {"word": "kept"}}
+    own["resource_registry"] |= {"My::One": "OS::Heat::None", "My::Two": "OS::Heat::None"}
+    url = await heat.create(environment=own)
+    await heat.until(url, "CREATE_COMPLETE")
+
+    async def registry(**body: Any) -> Any:
+        assert (await heat("PATCH", url, body)).status == 202
+        await heat.until(url, "UPDATE_COMPLETE")
+        now = (await heat("GET", f"{url}/environment")).json
+        assert now["parameter_defaults"] == {"word": "kept"}
+        return now["resource_registry"]
+
+    assert await registry(environment={}) == own["resource_registry"]
+    more = json.dumps({"resource_registry": {"My::One": None, "resources": {"b": {"hooks": "pre-delete"}}}})
+    merged = await registry(environment_files=["more"], files={"more": more})
+    both = hooks(a="pre-delete", b="pre-delete")["resource_registry"]
+    assert merged == both | {"My::Two": "OS::Heat::None"}
+    last = hooks(a="pre-delete", b="post-delete")["resource_registry"]
+    assert await registry(environment=hooks(b="post-delete")) == last | {"My::Two": "OS::Heat::None"}

@@ -177,6 +177,22 @@ async def test_suspend_resume_and_check(stand: Stand) -> None:
         stack = await stand.settled(identity)
         assert (stack.action, stack.status) == (action, "COMPLETE"), stack.status_reason
     assert stack.status_reason.endswith(". 'CHECK' not fully supported (see resources)")
+    looked = [event[1:] for event in await stand.events(identity) if event[0] == "v"][6:]
+    assert looked == [("CHECK_COMPLETE", "CHECK not supported for OS::Heat::Value")]
+
+
+async def test_what_an_update_could_not_make_is_told_as_a_create(stand: Stand) -> None:
+    identity = await stand.create(template(a=thing()))
+    await stand.settled(identity)
+    await stand.update(identity, template(a=thing(), bad=thing(fail=True)))
+    stack = await stand.settled(identity)
+    assert (stack.action, stack.status) == ("UPDATE", "FAILED")
+    assert stack.status_reason.startswith("Resource CREATE failed: ValueError: resources.bad: ")
+    await stand.update(
+        identity, template(a=thing(), bad=thing(wait_secs={"digest": ["md5", {"get_resource": "a"}]}))
+    )
+    await stand.settled(identity)
+    assert (await stand.current(identity))["bad"].state == ("CREATE", "FAILED")
 
 
 async def test_a_resume_waits_for_the_suspend_before_it(stand: Stand) -> None:
@@ -209,6 +225,7 @@ async def test_a_group_is_a_stack_inside_the_stack(stand: Stand) -> None:
                 },
             },
             v={"type": "OS::Heat::Value", "properties": {"value": {"get_attr": ["g", "output"]}}},
+            r={"type": "OS::Heat::Value", "properties": {"value": {"get_resource": "g"}}},
         )
 
     identity = await stand.create(group(3))
@@ -222,9 +239,53 @@ async def test_a_group_is_a_stack_inside_the_stack(stand: Stand) -> None:
     stack = await stand.settled(identity)
     assert stack.status == "COMPLETE", stack.status_reason
     assert ((await stand.current(identity))["v"].properties or {})["value"] == ["n0", "n1"]
+    assert rows["r"].properties == {"type": None, "value": child}
     await stand.act(identity, "DELETE")
     assert (await stand.settled(identity)).status == "COMPLETE"
     assert (await stand.stack(child)).deleted_at is not None
+
+
+async def test_members_that_are_removed_from_the_beginning_and_those_that_stay_so(stand: Stand) -> None:
+    def group(mode: str, *removed: str) -> dict[str, Any]:
+        return template(
+            g={
+                "type": "OS::Heat::ResourceGroup",
+                "properties": {
+                    "count": 2,
+                    "resource_def": {"type": "OS::Heat::None"},
+                    "removal_policies": [{"resource_list": list(removed)}],
+                    "removal_policies_mode": mode,
+                },
+            }
+        )
+
+    async def members() -> list[str]:
+        assert (await stand.settled(identity)).status == "COMPLETE"
+        return sorted(
+            row.name for row in await stand.rows((await stand.current(identity))["g"].physical_id or "")
+        )
+
+    identity = await stand.create(group("append", "0"))
+    assert await members() == ["1", "2"]
+    await stand.update(identity, group("update", "0", "1"))
+    assert await members() == ["2", "3"]
+    await stand.update(identity, group("update"))
+    assert await members() == ["0", "1"]
+
+
+async def test_a_chain_whose_properties_change_is_replaced(stand: Stand) -> None:
+    def chain(length: int) -> dict[str, Any]:
+        properties = {"resources": ["OS::Heat::RandomString"], "resource_properties": {"length": length}}
+        return template(c={"type": "OS::Heat::ResourceChain", "properties": properties})
+
+    identity = await stand.create(chain(4))
+    await stand.settled(identity)
+    before = (await stand.current(identity))["c"].physical_id or ""
+    await stand.update(identity, chain(5))
+    stack = await stand.settled(identity)
+    assert stack.status == "COMPLETE", stack.status_reason
+    assert (await stand.current(identity))["c"].physical_id != before
+    assert (await stand.stack(before)).deleted_at is not None
 
 
 async def test_a_template_implements_a_resource(stand: Stand) -> None:

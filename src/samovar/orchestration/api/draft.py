@@ -11,7 +11,8 @@ from typing import Any
 from samovar.clients import Cloud
 from samovar.diagnostics import Diagnostics, Place
 from samovar.orchestration.engine.definitions import Definition
-from samovar.orchestration.engine.groups import AWS_STACK, GROUPS
+from samovar.orchestration.engine.groups import GROUPS
+from samovar.orchestration.engine.kinds import AWS_STACK
 from samovar.orchestration.engine.parts import Parts
 from samovar.orchestration.engine.sandbox import Budget
 from samovar.orchestration.engine.texts import limits_of
@@ -47,6 +48,7 @@ from samovar.orchestration.templates.validation import validate
 from samovar.web import BadRequest
 
 from .fetching import fetch_implementations, fetch_inner_stacks, fetch_template
+from .merging import Kept
 from .transports import check_transports, has_transport
 from .values import truth, whole_number
 
@@ -95,9 +97,14 @@ class DraftReader:
         self.parts = parts
 
     async def read(
-        self, body: Mapping[str, Any], identity: StackIdentity, *, values_needed: bool = True
+        self,
+        body: Mapping[str, Any],
+        identity: StackIdentity,
+        kept: Kept | None = None,
+        *,
+        values_needed: bool = True,
     ) -> Draft:
-        """Raises TemplateError with all findings, BadRequest."""
+        """`kept` is what a PATCH goes on from. Raises TemplateError with all findings, BadRequest."""
         if body.get("files_container"):
             raise BadRequest(
                 "files_container needs an object store, which this service cannot read; send `files`.",
@@ -110,7 +117,7 @@ class DraftReader:
             raise BadRequest("No template specified: give template or template_url.", type="HTTPBadRequest")
         if not isinstance(given, str | dict):
             raise BadRequest("The template must be an object or text.", type="HTTPBadRequest")
-        draft = await asyncio.to_thread(self._read, given, body, identity)
+        draft = await asyncio.to_thread(self._read, given, body, identity, kept)
         draft.files |= await fetch_implementations(
             draft.template, draft.environment, draft.files, self.parts.settings.engine
         )
@@ -121,7 +128,7 @@ class DraftReader:
             draft.files |= await fetch_inner_stacks(draft.template, scope, draft.files, settings)
         return draft
 
-    def _read(self, given: Any, body: Mapping[str, Any], identity: StackIdentity) -> Draft:
+    def _read(self, given: Any, body: Mapping[str, Any], identity: StackIdentity, kept: Kept | None) -> Draft:
         self._check_size(given)
         files = _texts(body.get("files"), "files")
         template, findings = parse(given, "template", limits_of(self.parts))
@@ -132,6 +139,8 @@ class DraftReader:
                 raise UnreadableTemplate(diagnostics=error.diagnostics) from error
             raise UnreadableTemplate("The template cannot be read.")
         environment = self._environment(body, template, files, findings)
+        if kept is not None:
+            environment = kept.under(environment, template)
         draft = Draft(given, template, environment, files, Parameters({}), identity, findings)
         draft.file = _file_name(body.get("template_file"))
         return draft

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from samovar.config.settings import EngineSettings
-from samovar.orchestration.engine.groups import AWS_STACK
+from samovar.orchestration.engine.kinds import AWS_STACK
 from samovar.orchestration.templates import (
     Environment,
     StackScope,

@@ -4,15 +4,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from samovar.orchestration.engine.definitions import Definition
-from samovar.orchestration.templates import load, load_environment
+from samovar.orchestration.templates import Environment, Template, load_environment
 from samovar.web import BadRequest
 
 
-def merged_body(found: Definition, body: Mapping[str, Any]) -> dict[str, Any]:
-    """A PATCH body completed with what the stack has already."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a PATCH goes on from."""
+
+    environment: Environment
+    cleared: frozenset[str]
+
+    def under(self, given: Environment, template: Template) -> Environment:
+        """The request's environment on top of what the stack has.
+
+        Parameters that are cleared, and those that the template no longer declares, are left out.
+        """
+        old = {
+            name: value
+            for name, value in self.environment.parameters.items()
+            if name in template.parameters and name not in self.cleared
+        }
+        return given.on_top_of(replace(self.environment, parameters=old))
+
+
+def merged_body(found: Definition, body: Mapping[str, Any]) -> tuple[dict[str, Any], Kept]:
+    """A PATCH body completed with the template and the files that the stack has, and its environment."""
     merged = dict(body)
     if body.get("template") is None and not body.get("template_url"):
         merged["template"] = found.template
@@ -21,26 +42,4 @@ def merged_body(found: Definition, body: Mapping[str, Any]) -> dict[str, Any]:
     cleared = body.get("clear_parameters") or []
     if not isinstance(cleared, list):
         raise BadRequest("clear_parameters must be a list of names.", type="HTTPBadRequest")
-    old = load_environment(found.environment).as_dict()
-    kept = {name: value for name, value in old["parameters"].items() if name not in cleared}
-    given = body.get("environment")
-    new = load_environment(given if given != "" else None).as_dict() if given is not None else {}
-    new_parameters = {**(new.get("parameters") or {}), **(body.get("parameters") or {})}
-    if body.get("environment_files"):
-        merged["parameters"] = {**kept, **(body.get("parameters") or {})}
-    else:
-        registry = {**old["resource_registry"], **(new.get("resource_registry") or {})}
-        merged["environment"] = {
-            "parameter_defaults": {**old["parameter_defaults"], **(new.get("parameter_defaults") or {})},
-            "resource_registry": registry,
-            "event_sinks": new.get("event_sinks") or old["event_sinks"],
-        }
-        merged["parameters"] = {**kept, **new_parameters}
-    declared = set(load(merged["template"]).parameters) if merged.get("template") is not None else None
-    if declared is not None:
-        merged["parameters"] = {
-            name: value
-            for name, value in merged["parameters"].items()
-            if name in declared or name in new_parameters
-        }
-    return merged
+    return merged, Kept(load_environment(found.environment), frozenset(map(str, cleared)))

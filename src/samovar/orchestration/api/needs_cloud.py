@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from samovar.orchestration.engine.groups import AWS_STACK
+from samovar.orchestration.engine.kinds import AWS_STACK
 from samovar.orchestration.resources.registry import find_type
 from samovar.orchestration.resources.schema import ResourceType
 from samovar.orchestration.templates import StackScope, Template, TemplateError, load

@@ -86,9 +86,10 @@ class Preview:
     async def update(self, call: Call) -> dict[str, Any]:
         stack = await self.desk.find(call, live=True)
         body = body_of(call) if call.request.method == "PUT" else dict(call.body or {})
+        kept = None
         if call.request.method == "PATCH":
-            body = merged_body(await self.desk.definition(stack), body)
-        draft = await self.reader.read(body, identity_of(stack))
+            body, kept = merged_body(await self.desk.definition(stack), body)
+        draft = await self.reader.read(body, identity_of(stack), kept)
         await check_types(self.desk, call, draft)
         before = await self.desk.load(call, stack)
         plan = (await plan_of(self.desk.parts, draft, before)).plan

@@ -175,8 +175,8 @@ class Stacks:
         rule = "stacks:update_patch" if body else "stacks:update_no_change"
         call.enforce(rule, self.desk.target(call))
         stack = await self.desk.find(call, live=True)
-        merged = merged_body(await self.desk.definition(stack), body)
-        draft = await self.reader.read(merged, identity_of(stack))
+        merged, kept = merged_body(await self.desk.definition(stack), body)
+        draft = await self.reader.read(merged, identity_of(stack), kept)
         return await self._update(call, stack, draft, read_options(body), body)
 
     async def _update(

@@ -60,6 +60,11 @@ class StackAction:
         if done and row.status == COMPLETE:
             return None  # an earlier holder of this operation did it
         self._must_be_ready(row)
+        if self.action == "CHECK" and self._looks_away(row):
+            self.run.unsupported_checks = True
+            row.operation_id = self.run.operation.id
+            self.steps.end(row, "CHECK", f"CHECK not supported for {row.type}", whole=True)
+            return None
         return self.steps.act(row, self.action, lambda: self._act(row))
 
     def _must_be_ready(self, row: Resource) -> None:
@@ -102,9 +107,6 @@ class StackAction:
             enabled = self.action == "RESUME"
             await self.run.persist(row, lambda: users.enable_user(user, enabled), "keystone")
         if handler not in declared.handlers:
-            if self.action == "CHECK":
-                self.run.unsupported_checks = True
-                return f"CHECK not supported for {row.type}"
             return None
         match self.action:
             case "SUSPEND":

@@ -334,7 +334,8 @@ class Converge:
             raise Fatal(error) from error  # an engine goes on with it; nothing of the stack has failed
         row = self.run.current.get(name)
         failure = step_failed(name, error)
-        action = "CREATE" if row is None or row.never_made else "UPDATE"
+        unmade = row is None or row.never_made or (row.action == "CREATE" and row.physical_id is None)
+        action = "CREATE" if unmade else "UPDATE"
         if row is not None:
             return self.steps.refuse(row, action, failure)
         raise failure

@@ -247,8 +247,11 @@ class Execution:
                 return "; ".join(told)
             if action == "CHECK" and len(told) > 1:
                 return resource_failed(action, "; ".join(told))
-            if not isinstance(failures[0], StepFailed):
-                log.error("a step of operation %s failed", self.operation_id, exc_info=failures[0])
+            first = failures[0]
+            if isinstance(first, StepFailed):
+                action = first.action or action
+            else:
+                log.error("a step of operation %s failed", self.operation_id, exc_info=first)
             return resource_failed(action, told[0])
         if not pursuit.complete and self._superseding is None:
             return resource_failed(action, "the work stopped before its end")

@@ -34,6 +34,7 @@ class StepFailed(Exception):
         super().__init__(f"{kind}: {path}: {text}")
         self.kind, self.path, self.text = kind, path, text
         self.cause = cause or {"kind": kind, "text": text}
+        self.action: str | None = None  # what was being done to the resource
 
     @property
     def reason(self) -> str:

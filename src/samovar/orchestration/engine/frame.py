@@ -49,6 +49,7 @@ class Frame:
             raise
         except Exception as error:
             failure = step_failed(row.name, error)
+            failure.action = action
             await self._keep_consoles(row, failure)
             self.fail(row, action, failure.reason, failure.cause)
             await self.scribe.flush()
@@ -137,6 +138,7 @@ class Frame:
             self.run.note_failure(row, action, {**failure.cause, "at": second(utcnow())})
         else:
             self.fail(row, action, failure.reason, failure.cause)
+        failure.action = action
         await self.scribe.flush()
         raise failure
 

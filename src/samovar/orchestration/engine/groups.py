@@ -13,6 +13,7 @@ from samovar.orchestration.templates.errors import RequestLimitExceeded, StackVa
 from samovar.orchestration.templates.values import Value
 
 from .deployment_groups import MEMBERS, deployment_group, deployment_group_attribute
+from .kinds import AWS_STACK
 from .rows import Resource
 from .scaling_groups import SCALING_GROUPS, scaling_group, scaling_group_attribute
 from .wanted import Evaluable, Wanted
@@ -20,7 +21,6 @@ from .wanted import Evaluable, Wanted
 if TYPE_CHECKING:
     from .loaded import LoadedStack
 
-AWS_STACK = "AWS::CloudFormation::Stack"
 SKIPPED = "name_blacklist"
 MOST_MEMBERS = 100_000
 VERSION = "2015-04-30"
@@ -96,19 +96,17 @@ def _resource_group(
 
 def _skipped(notes: Mapping[str, Any], values: Mapping[str, Any], child: LoadedStack | None) -> list[str]:
     """Members that never come back: those removed before and those that the removal policies list now."""
-    before = [name for name in str(notes.get(SKIPPED) or "").split(",") if name]
+    removed = [name for name in str(notes.get(SKIPPED) or "").split(",") if name]
     listed = [
         str(item) for policy in values.get("removal_policies") or [] for item in policy["resource_list"] or []
     ]
-    if values.get("removal_policies_mode") == "update":
-        before = []
+    before = [] if values.get("removal_policies_mode") == "update" else removed
     if not listed:
         return before
-    by_reference: dict[str, str] = {}
-    names: set[str] = set()
-    if child is not None:
-        names = set(child.current)
-        by_reference = {str(child.reference(name)): name for name in child.current}
+    if child is None:  # nothing is there yet, so names alone can be meant
+        return list(dict.fromkeys([*before, *listed]))
+    names = {*child.current, *removed}
+    by_reference = {str(child.reference(name)): name for name in child.current}
     found = [item if item in names else by_reference.get(item, "") for item in listed]
     return list(dict.fromkeys([*before, *(name for name in found if name)]))
 

@@ -17,6 +17,8 @@ from samovar.orchestration.templates.registry import is_template_name
 from .provider import provider_type
 from .rows import Resource
 
+AWS_STACK = "AWS::CloudFormation::Stack"
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:

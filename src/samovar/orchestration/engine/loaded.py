@@ -24,7 +24,7 @@ from samovar.orchestration.templates.values import Value, select_path
 
 from .context import Context
 from .definitions import Definition, weight
-from .kinds import Kind, Kinds
+from .kinds import AWS_STACK, Kind, Kinds
 from .ordering import add_implicit_requirements
 from .parts import Parts
 from .rows import Resource, Stack
@@ -156,6 +156,8 @@ class LoadedStack:
             return name
         kind = self.kind_of_row(row)
         if kind.nested:
+            if not row.definition.get("template") and kind.declared.name != AWS_STACK:
+                return row.physical_id or name  # a group; templates and AWS's stacks go by their ARN
             if not row.definition.get("stack_id_output"):
                 return self.child_arn(row)
             key = (row.id, "OS::stack_id", "")

@@ -28,7 +28,8 @@ from .children import (
     wait_for_child,
 )
 from .definitions import Definition
-from .groups import AWS_STACK, SKIPPED, Phase
+from .groups import SKIPPED, Phase
+from .kinds import AWS_STACK
 from .leaving import LEFT_OVER, MAY_LEAVE
 from .requests import Request, clear_stack, create_stack, update_stack
 from .rows import COMPLETE, IN_PROGRESS, Resource, Stack

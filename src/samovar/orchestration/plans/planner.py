@@ -163,7 +163,7 @@ class _Decision:
             texts = tuple(f'property "{each.name}" must not change' for each in refused)
             return self._kept(Action.UPDATE, row, properties=properties, refusals=texts)
         forcing = [each for each in properties if each.effect is Effect.REPLACES]
-        if forcing and not self.traits.nested_stack:
+        if forcing:
             return self._forced(forcing, properties)
         aspects = tuple(_aspects(row, wanted, self.traits.live_metadata))
         unfinished = row.action == "UPDATE" and row.status == "IN_PROGRESS"

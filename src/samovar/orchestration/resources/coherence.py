@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from samovar.orchestration.resources.value_kinds import is_kind
+from samovar.orchestration.templates.values import contains_unknown
+
 Values = Mapping[str, Any]
 _AMAZON = frozenset({"ami", "ari", "aki"})
 
@@ -146,6 +149,16 @@ def _random_string(values: Values) -> Iterator[Incoherence]:
         yield Incoherence(("length",), message, "Make it longer.")
 
 
+def _value(values: Values) -> Iterator[Incoherence]:
+    kind, value = values.get("type"), values.get("value")
+    if not isinstance(kind, str) or value is None or contains_unknown(value):
+        return
+    if not is_kind(kind, value):
+        yield Incoherence(
+            ("value",), f"The value is not of the type {kind}.", "Correct the value or the type."
+        )
+
+
 def _sizes(smallest: str, largest: str, desired: str) -> Callable[[Values], Iterator[Incoherence]]:
     def rule(values: Values) -> Iterator[Incoherence]:
         low, high, wanted = (values.get(name) for name in (smallest, largest, desired))
@@ -168,6 +181,7 @@ _RULES: Mapping[str, Callable[[Values], Iterator[Incoherence]]] = {
     "OS::Glance::WebImage": _image,
     "OS::Heat::AutoScalingGroup": _sizes("min_size", "max_size", "desired_capacity"),
     "OS::Heat::RandomString": _random_string,
+    "OS::Heat::Value": _value,
     "OS::Neutron::FloatingIP": _floating_ip,
     "OS::Neutron::Port": _port,
     "OS::Neutron::Router": _router,

@@ -36,8 +36,8 @@ def _server(name: str, _before: Values, after: Values) -> Effect | None:
     return None
 
 
-def _test_resource(_name: str, _before: Values, after: Values) -> Effect | None:
-    return Effect.REPLACES if after.get("update_replace") is True else None
+def _test_resource(name: str, _before: Values, after: Values) -> Effect | None:
+    return Effect.REPLACES if name == "value" and after.get("update_replace") is True else None
 
 
 def _stack(name: str, before: Values, after: Values) -> Effect | None:

@@ -45,6 +45,18 @@ class Environment:
         places = {name: place for name, place in self.places.items() if name not in parameters}
         return replace(self, parameters={**self.parameters, **parameters}, places=places)
 
+    def on_top_of(self, older: Environment) -> Environment:
+        """Both: what this one says wins, entry by entry. Null in its registry takes an entry away."""
+        newer = self.raw.get(RESOURCE_REGISTRY)
+        registry = older.registry.under(newer if isinstance(newer, dict) else {})
+        return replace(
+            self,
+            parameters={**older.parameters, **self.parameters},
+            parameter_defaults={**older.parameter_defaults, **self.parameter_defaults},
+            registry=registry,
+            event_sinks=self.event_sinks or list(older.event_sinks),
+        )
+
     def with_operator(self, operator: Environment) -> Environment:
         """The same above the operator's environment: its registry comes after, its defaults are weaker."""
         registry = ResourceRegistry(self.registry.data, operator.registry)

@@ -114,6 +114,11 @@ class ResourceRegistry:
             inner.pop(without[2], None)
         return ResourceRegistry(data, self.operator)
 
+    def under(self, newer: Mapping[str, Any]) -> ResourceRegistry:
+        """This one with the entries of a (checked) section on top of it."""
+        entries = _laid_over(self.data, newer)
+        return RegistryReader(Places(""), Diagnostics()).read(entries)
+
     def as_dict(self) -> dict[str, Any]:
         return {"resources": {}, **copy.deepcopy(self.data)}
 
@@ -139,6 +144,20 @@ def _matches(entries: Mapping[str, Any], type_: str) -> list[tuple[str, str]]:
         if key.endswith("*") and isinstance(target, str) and type_.startswith(key[:-1]) and type_ != target:
             found.append((key, target[:-1] + type_[len(key) - 1 :] if target.endswith("*") else target))
     return sorted(found) if len(found) > 1 else found
+
+
+def _laid_over(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Maps within maps are merged; null comes last, as it takes away what stands before it."""
+    found = dict(old)
+    for key, value in new.items():
+        before = found.get(key)
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            found[key] = _laid_over(before, value)
+        else:
+            if value is None and key != "resources":
+                found.pop(key, None)
+            found[key] = copy.deepcopy(value)
+    return found
 
 
 def _words(value: Any) -> Iterable[str]:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import string
 import time
@@ -94,46 +93,13 @@ class Value(Behaviour):
     """Gives back its property, as it was given."""
 
     async def create(self, context: ResourceContext) -> str | None:
-        check_value(context.properties.get("type"), context.properties.get("value"))
         return context.physical_name
 
     async def update(self, context: ResourceContext, changes: Changes) -> None:
-        check_value(changes.after.get("type"), changes.after.get("value"))
+        """Nothing but the property, which was checked."""
 
     async def attributes(self, context: ResourceContext, names: frozenset[str]) -> Mapping[str, Any]:
         return {name: context.properties.get("value") if name == "value" else None for name in names}
-
-
-_TRUTHS = frozenset(["true", "t", "yes", "y", "on", "1", "false", "f", "no", "n", "off", "0"])
-
-
-def check_value(kind: str | None, value: Any) -> None:
-    """Raises ResourceFailed when the value is not of the kind."""
-    if kind is None or _is_kind(kind, value):
-        return
-    raise ResourceFailed(f"The value is not of the type {kind}.", kind="StackValidationFailed")
-
-
-def _is_kind(kind: str, value: Any) -> bool:
-    match kind:
-        case "string":
-            return isinstance(value, str | int | float | bool)
-        case "boolean":
-            return isinstance(value, bool) or str(value).lower() in _TRUTHS
-        case "comma_delimited_list":
-            return isinstance(value, str | list)
-        case "number":
-            return not isinstance(value, bool) and _reads(float, value)
-        case _:
-            return isinstance(value, dict | list) or (isinstance(value, str) and _reads(json.loads, value))
-
-
-def _reads(reader: Any, value: Any) -> bool:
-    try:
-        reader(value)
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return True
 
 
 class Placeholder(Behaviour):
@@ -184,4 +150,5 @@ class TestResource(Behaviour):
     async def attributes(self, context: ResourceContext, names: frozenset[str]) -> Mapping[str, Any]:
         if context.properties.get("attr_wait_secs"):
             await asyncio.sleep(float(context.properties["attr_wait_secs"]))
-        return {name: context.properties.get("value") if name == "output" else None for name in names}
+        said = None if context.properties.get("fail") else context.properties.get("value")
+        return {name: said if name == "output" else None for name in names}
