@@ -231,7 +231,7 @@ def simulate(seed: int, store: Store, story: list[str] | None = None) -> tuple[f
     schedule = Schedule(seed, store, loop, story)
     try:
         loop.run_until_complete(loop.create_task(schedule.run(), context=NETWORK.copy()))
-        if words.found and not schedule.engines.reruns:
+        if words.found:
             raise Untrue("an engine stumbled: " + words.found[0])
         if odd:
             raise Untrue("an exception that nobody took: " + odd[0])

@@ -122,7 +122,11 @@ class Handle:
             self._available()
             result = self._store.write(change)
             if self._chance.random() < self.reruns:
-                self.reran += 1  # the answer to COMMIT was lost, so that the journal ran the change again
+                self.reran += (
+                    1  # the answer to COMMIT was lost: for good, or so that the journal runs it again
+                )
+                if self.reran % 2:
+                    raise DatabaseUnavailable("the database did not answer: what became of it is unknown")
                 result = self._store.write(change)
         except Exception as error:
             loop.call_later(self._delay(), _answer, answer, None, error, context=NETWORK)

@@ -29,7 +29,7 @@ from .requests import (
 )
 from .rows import COMPLETE, IN_PROGRESS, Operation, Resource, Stack, short_id
 from .scribe import Scribe
-from .store import get_stack, list_resources, lock_stack
+from .store import get_operation, get_stack, list_resources, lock_stack
 
 if TYPE_CHECKING:
     from .loaded import LoadedStack
@@ -52,6 +52,8 @@ class Submitted:
         self.error: Exception | None = None
 
     def __call__(self, connection: Connection) -> None:
+        if self.operation is not None and get_operation(connection, self.operation) is not None:
+            return  # it was committed, and the answer was lost
         self.operation, self.error = None, None
         savepoint = connection.begin_nested()
         try:

@@ -25,7 +25,7 @@ from samovar.database.leases import LeaseLost, guard
 from .achievements import Done
 from .events import insert_events, prune_events
 from .rows import Resource
-from .tables import operations, resources, stacks
+from .tables import events, operations, resources, stacks
 from .vault import Vault
 
 log = logging.getLogger(__name__)
@@ -210,10 +210,14 @@ class Scribe:
         if prune:
             self._since_prune = 0
 
-        done = self.done.news()
+        done, runs = self.done.news(), 0
 
         def apply(connection: Connection) -> str | None:
+            nonlocal runs
+            runs += 1
             guard(connection, operations, self.operation_id, self.epoch)
+            if runs > 1 and _is_written(connection, batch):  # only the answer to its COMMIT was lost
+                return _newest(connection, self.stack_id)
             if done is not None:
                 connection.execute(_update_done, {"operation": self.operation_id, "new_done": done})
             insert_rows(connection, resources, list(batch.inserts.values()))
@@ -225,8 +229,7 @@ class Scribe:
                 prune_events(connection, self.stack_id, self._max_events)
             for extra in batch.extras:
                 extra(connection)
-            found: str | None = connection.execute(_newest_operation, {"stack": self.stack_id}).scalar()
-            return found
+            return _newest(connection, self.stack_id)
 
         pause = RETRY_SECONDS
         while True:
@@ -243,6 +246,19 @@ class Scribe:
         values = {name: getattr(row, name) for name in _COLUMNS}
         values["secrets"] = self._vault.seal(row.secrets) if row.secrets else None
         return values
+
+
+def _newest(connection: Connection, stack_id: str) -> str | None:
+    found: str | None = connection.execute(_newest_operation, {"stack": stack_id}).scalar()
+    return found
+
+
+def _is_written(connection: Connection, batch: _Batch) -> bool:
+    """Whether what this batch adds is there; what else it does may be done twice."""
+    added = [(events, event["id"]) for event in batch.events[:1]]
+    added += [(resources, identity) for identity in list(batch.inserts)[:1]]
+    found = (connection.execute(select(table.c.id).where(table.c.id == one)).first() for table, one in added)
+    return any(row is not None for row in found)
 
 
 def _looked_at(future: asyncio.Future[None]) -> None:
