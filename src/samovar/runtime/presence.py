@@ -10,6 +10,7 @@ import os
 import resource
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, update
@@ -39,8 +40,8 @@ class Presence:
         self._lag = 0.0
 
     async def start(self) -> None:
-        """Appear, and go on reporting."""
-        await self._database.write(self._appear)
+        """Appear, and go on reporting; where the database is away just now, appear later."""
+        await self._note(self._appear)
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._report()), loop.create_task(self._pulse())]
 
@@ -66,10 +67,13 @@ class Presence:
     async def _report(self) -> None:
         while True:
             await asyncio.sleep(INTERVAL)
-            try:
-                await self._database.write(self._refresh)
-            except DatabaseUnavailable as error:
-                log.warning("the process could not report: %s", error)
+            await self._note(self._refresh)
+
+    async def _note(self, change: Callable[[Connection], None]) -> None:
+        try:
+            await self._database.write(change)
+        except DatabaseUnavailable as error:
+            log.warning("the process could not report: %s", error)
 
     async def _pulse(self) -> None:
         """How late the loop comes to what is due: the first sign of too much work."""
@@ -124,7 +128,9 @@ class Presence:
 
     def _refresh(self, connection: Connection) -> None:
         values = {"state": self._state, "figures": self._figures(), "reported_at": now(connection)}
-        connection.execute(update(processes).where(processes.c.id == self.id).values(**values))
+        mine = update(processes).where(processes.c.id == self.id)
+        if not connection.execute(mine.values(**values)).rowcount:
+            self._appear(connection)
 
 
 def _memory() -> int:

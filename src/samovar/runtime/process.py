@@ -119,20 +119,17 @@ async def _serve(
         asyncio.get_running_loop().add_signal_handler(
             number, lambda: (at_once if stopping.is_set() else stopping).set()
         )
-    services: Embedded | None = None
     try:
         database = Database(settings.database_url, settings.database)
         if not await _upgraded(database, settings.database.patience, stopping):
             return
-        services = Embedded(settings, wanted, database, origin=origin, agent_socket=agent_socket)
-        if not await _prepared(services, stopping):
-            return
-    except BaseException as error:
-        if services is not None:
-            await services.close()
-        if isinstance(error, (MigrationError, DatabaseUnavailable, SecretsDiffer, OptionsError, ValueError)):
-            raise StartError(str(error)) from error
-        raise
+        services = await _prepared(
+            lambda: Embedded(settings, wanted, database, origin=origin, agent_socket=agent_socket), stopping
+        )
+    except (MigrationError, DatabaseUnavailable, SecretsDiffer, OptionsError, ValueError) as error:
+        raise StartError(str(error)) from error
+    if services is None:
+        return
     servers, serving = [], []
     held_open = contextlib.ExitStack()
     name = held_open.enter_context(named_for_the_kernel(health_socket))
@@ -162,6 +159,8 @@ async def _serve(
         stopped = asyncio.create_task(stopping.wait())
         await asyncio.wait({*serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
+    except DatabaseUnavailable as error:  # lost just now: whoever looks after this process begins anew
+        raise StartError(str(error)) from error
     finally:
         log.info("stopping")
         tell("STOPPING=1")
@@ -206,22 +205,34 @@ async def _upgraded(database: Database, patience: float, stopping: asyncio.Event
     return False
 
 
-async def _prepared(services: Embedded, stopping: asyncio.Event) -> bool:
-    """Have the services built; a Keystone that cannot be reached is waited for. False: told to end."""
+async def _prepared(make: Callable[[], Embedded], stopping: asyncio.Event) -> Embedded | None:
+    """The services, built; a Keystone or a server of databases that cannot be reached is waited for.
+
+    None: told to end meanwhile.
+    """
     told = ""
     while not stopping.is_set():
+        services = make()
         try:
             await services.prepare()
-            return True
-        except (CloudUnreachable, CloudError) as error:
-            if isinstance(error, CloudError) and error.status < 500:
+            return services
+        except BaseException as error:
+            await services.close()
+            if not _may_pass(services, error):
                 raise
             if str(error) != told:
                 told = str(error)
-                log.warning("waiting for Keystone: %s", told)
+                what = "the database" if isinstance(error, DatabaseUnavailable) else "Keystone"
+                log.warning("waiting for %s: %s", what, told)
         await _patient(stopping)
-    await services.close()
-    return False
+    return None
+
+
+def _may_pass(services: Embedded, error: BaseException) -> bool:
+    """Whether what is in the way of a start is that something else is not up yet."""
+    if isinstance(error, DatabaseUnavailable):
+        return services.database.url.get_backend_name() != "sqlite" and not is_refused(error)
+    return isinstance(error, CloudUnreachable) or (isinstance(error, CloudError) and error.status >= 500)
 
 
 async def _patient(stopping: asyncio.Event) -> None:
