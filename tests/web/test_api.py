@@ -5,6 +5,7 @@ import time
 
 import msgspec
 import pytest
+import uvicorn
 
 from samovar.auth import Context, InvalidToken, Policy
 from samovar.clients import Cloud, CloudError, InProcess, ServiceNotInCatalog, TokenCredentials
@@ -228,3 +229,29 @@ async def test_what_changes_something_is_not_done_for_a_client_that_hung_up_befo
     }  # fmt: skip
     await api.asgi()(scope, receive, send)
     assert (len(handled), bool(sent)) == (done, bool(done))
+
+
+async def test_a_request_that_the_end_of_its_server_cuts_off_is_told_to_try_again():
+    """With uvicorn's own 500 no client would; what was done is not known."""
+    api = Api("things", render_fault=render)
+    began = asyncio.Event()
+
+    async def stuck(_call):
+        began.set()
+        await asyncio.Event().wait()
+
+    api.route("POST", "/v1/stuck", stuck, public=True)
+    config = uvicorn.Config(api.asgi(), port=0, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve())
+    while not server.started:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname()[:2])
+    writer.write(b"POST /v1/stuck HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
+    await asyncio.wait_for(began.wait(), 10)
+    server.should_exit = True
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    await serving
+    assert answer.startswith(b"HTTP/1.1 503 ") and b"\r\nretry-after: 1\r\n" in answer
+    assert b"look, and try again" in answer

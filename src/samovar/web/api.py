@@ -10,6 +10,7 @@ response (for streams).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -36,6 +37,9 @@ log = logging.getLogger(__name__)
 encoder = msgspec.json.Encoder()
 MAX_BODY = 1_048_576
 READING = ("GET", "HEAD", "OPTIONS")
+SERVER_ENDS = "timeout graceful shutdown exceeded"
+"""What uvicorn tells the requests that it cannot wait for any longer."""
+ENDED = "The service is being stopped before this was done, or is known to be done; look, and try again."
 GLOBAL_ID = re.compile(r"req-[0-9a-f-]{36}")
 
 
@@ -214,6 +218,10 @@ class Api:
             result = await action.handler(call)
         except ClientDisconnect:
             return None
+        except asyncio.CancelledError as error:
+            if SERVER_ENDS not in str(error):
+                raise
+            return self._refuse(call, ServiceUnavailable(ENDED, headers={"retry-after": "1"}))
         except Exception as error:
             return self._refuse(call, error)
         return result if isinstance(result, (Reply, Response)) else Reply(200, result)
