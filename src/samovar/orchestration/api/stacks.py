@@ -95,8 +95,8 @@ class Stacks:
 
         try:
             operation = await self.parts.database.write(change, *([quota] if limited else []))
-        except BaseException:
-            await self.delegation.undo(deferred)
+        except BaseException as error:
+            await self.delegation.undo(deferred, error)
             raise
         await self.parts.bus.ring(OPERATIONS_TOPIC, operation)
         await self.parts.bus.announce(EVENTS_TOPIC, stack.root_id)
@@ -221,8 +221,8 @@ class Stacks:
 
         try:
             operation = await self.parts.database.write(change)
-        except BaseException:
-            await self.delegation.undo(deferred)
+        except BaseException as error:
+            await self.delegation.undo(deferred, error)
             raise
         await self.desk.ring(stack.id, operation)
         return ACCEPTED

@@ -11,10 +11,10 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from samovar.auth import Context
 from samovar.clients import (
@@ -30,13 +30,14 @@ from samovar.clients import (
     TrustCredentials,
     segment,
 )
-from samovar.database import new_id, utcnow
+from samovar.database import Database, new_id, utcnow
 
 from .tables import credentials
 from .vault import Vault
 
 log = logging.getLogger(__name__)
 
+LEFT, LEFT_AT_ONCE = "left ", 20
 BORROWED = "borrowed"  # in the secret of a trust that another stack has to withdraw
 CloudFor = Callable[[Credentials], Cloud]
 """Makes the way into the cloud that these credentials open."""
@@ -124,10 +125,30 @@ def credentials_of(deferred: Deferred, trustee: PasswordCredentials | None) -> C
     return TrustCredentials(deferred.secret["trustee_user_id"], trustee.password, deferred.secret["trust_id"])
 
 
-async def withdraw(deferred: Deferred, cloud_for: CloudFor, trustee: PasswordCredentials | None) -> None:
-    """Take the delegation back. One that is gone already, or cannot be reached, is not an error."""
+def leave_deferred(connection: Connection, identity: str) -> None:
+    """Keep it though no stack has it any more, until it could be taken back."""
+    mine = (credentials.c.id == identity, credentials.c.kind.not_like(f"{LEFT}%"))
+    connection.execute(update(credentials).where(*mine).values(kind=LEFT + credentials.c.kind))
+
+
+async def withdraw_left(
+    database: Database, vault: Vault, cloud_for: CloudFor, trustee: PasswordCredentials | None
+) -> None:
+    """Try again to take back what could not be taken back when its stack went. Raises DatabaseUnavailable."""
+    query = select(credentials.c.id).where(credentials.c.kind.like(f"{LEFT}%")).limit(LEFT_AT_ONCE)
+    for identity in await database.read(lambda c: c.execute(query).scalars().all()):
+        deferred = await database.read(lambda c, one=identity: load_deferred(c, vault, one))  # type: ignore[misc]
+        if deferred is None:
+            continue
+        deferred = replace(deferred, kind=deferred.kind.removeprefix(LEFT))
+        if await withdraw(deferred, cloud_for, trustee):
+            await database.write(lambda c, one=identity: drop_deferred(c, one))  # type: ignore[misc]
+
+
+async def withdraw(deferred: Deferred, cloud_for: CloudFor, trustee: PasswordCredentials | None) -> bool:
+    """Take it back. One that is gone already is not an error; False: Identity cannot be reached."""
     if deferred.secret.get(BORROWED):
-        return
+        return True
     try:
         cloud = cloud_for(credentials_of(deferred, trustee))
         if deferred.kind == "trust":
@@ -138,6 +159,10 @@ async def withdraw(deferred: Deferred, cloud_for: CloudFor, trustee: PasswordCre
         await cloud.request("identity", "DELETE", path)
     except (CloudError, CloudUnreachable, CredentialsMissing) as error:
         log.warning("the %s of stack credentials %s stays behind: %s", deferred.kind, deferred.id, error)
+        return not (
+            isinstance(error, CloudUnreachable) or (isinstance(error, CloudError) and error.status >= 500)
+        )
+    return True
 
 
 def _transport(here: Cloud, ca_cert: str | None, insecure: bool, auth: Mapping[str, Any] | None) -> Transport:

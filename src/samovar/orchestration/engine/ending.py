@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, update
 
 from samovar.database import utcnow
 
-from .deferred import Deferred, drop_deferred, withdraw
+from .deferred import Deferred, drop_deferred, leave_deferred, withdraw
 from .definitions import EMPTY, Definition, drop_unused_definitions, store_definition
 from .events import cut, insert_events, prune_events, resource_event, stack_completed
 from .failures import aborted
@@ -57,6 +57,7 @@ class Ending:
     worked: bool
     failure: str | None
     following: str | None = None  # the operation that takes over from this one: a rollback
+    given_back: bool = True  # what the stack's owner had delegated, where there was something
 
     @property
     def superseded(self) -> bool:
@@ -178,7 +179,10 @@ class Ending:
             for forget in (_forget_resources, _forget_tags):
                 connection.execute(forget, {"stack": stack.id})
             if stack.owner_id is None and stack.credentials_id is not None:
-                drop_deferred(connection, stack.credentials_id)
+                if self.given_back:
+                    drop_deferred(connection, stack.credentials_id)
+                else:
+                    leave_deferred(connection, stack.credentials_id)
                 stack.credentials_id = None
         elif action in CONVERGING:
             if action == "ROLLBACK":
@@ -200,7 +204,7 @@ class Ending:
     async def _give_back_credentials(self) -> None:
         """The root stack goes: nothing will act for its owner any more."""
         if self.deferred is not None:
-            await withdraw(self.deferred, self.parts.cloud_for, self.parts.trustee)
+            self.given_back = await withdraw(self.deferred, self.parts.cloud_for, self.parts.trustee)
         if self.stack.user_project_id is not None and self.run is not None and not self.run.retaining:
             users = self.run.signal_users
             if users is not None:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, select
 
 from samovar.database import utcnow
 
+from .deferred import LEFT
 from .definitions import drop_unused_definitions
 from .rows import OPEN
 from .tables import credentials, engines, events, operations, resources, revisions, stack_tags, stacks
@@ -63,5 +64,6 @@ def forget_leftovers(connection: Connection) -> None:
     """Forget credentials that no stack has, and engines that are silent for long."""
     old = utcnow() - SILENT_ENGINES
     used = exists().where(stacks.c.credentials_id == credentials.c.id)
-    connection.execute(delete(credentials).where(credentials.c.created_at < old, ~used))
+    left = credentials.c.kind.like(f"{LEFT}%")  # they are still to be taken back
+    connection.execute(delete(credentials).where(credentials.c.created_at < old, ~used, ~left))
     connection.execute(delete(engines).where(engines.c.reported_at < old))

@@ -26,6 +26,7 @@ from samovar.messaging import Subscription
 from samovar.observability import figures
 
 from . import measuring
+from .deferred import withdraw_left
 from .execution import Execution
 from .parts import Parts
 from .patience import patient
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 CLAIM_BATCH = 64  # operations
 REMEMBERED_PROJECTS = 10_000
 REPORT_SECONDS = 15
+LEFT_SECONDS = 30
 MISSED_REPORTS = 3
 """After which an engine is no longer counted as one of those that share a cloud's limits."""
 _take = update(operations).where(operations.c.id == bindparam("operation"))
@@ -84,7 +86,7 @@ class Service:
             bus.listen(SIGNALS_TOPIC, self._signalled),
         ]
         loop = asyncio.get_running_loop()
-        work = (self._sweep(), self._renew(), self._forget())
+        work = (self._sweep(), self._renew(), self._forget(), self._withdraw_left())
         self._tasks = [loop.create_task(each) for each in work]
 
     async def stop(self, grace: float = 0.0) -> None:
@@ -180,6 +182,18 @@ class Service:
                 log.warning("deleted stacks are not forgotten yet: %s", error)
             except Exception:
                 log.exception("deleted stacks are not forgotten")
+
+    async def _withdraw_left(self) -> None:
+        """What Identity could not be asked to take back when a stack went is taken back later."""
+        parts = self.parts
+        while True:
+            await asyncio.sleep(LEFT_SECONDS)
+            try:
+                await withdraw_left(parts.database, parts.vault, parts.cloud_for, parts.trustee)
+            except DatabaseUnavailable as error:
+                log.warning("what stacks left behind stays for now: %s", error)
+            except Exception:
+                log.exception("what stacks left behind stays for now")
 
     async def _renew(self) -> None:
         while True:
