@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cluster of two processes on one database, looked at while it works, while one drains, when one is gone."""
 
+import datetime
 import json
 import os
 import signal
@@ -11,8 +12,13 @@ import time
 import urllib.request
 
 import pytest
+from sqlalchemy import insert
 
 from clouds import ROOT, free_port
+from samovar.database import Database, utcnow
+from samovar.database.migrate import upgrade
+from samovar.runtime.overview import look, troubles
+from samovar.runtime.tables import processes
 
 
 class Cluster:
@@ -107,6 +113,43 @@ def test_what_an_operator_sees_of_a_cluster(cluster):
     assert "! The lease of CREATE s has run out; nobody has taken it over yet." in out
     lines = [json.loads(line) for line in (cluster.folder / "b" / "log").read_text().splitlines()]
     assert lines[-1]["message"] == "stopped" and lines[-1]["services"] == "engine"
+
+
+def test_who_was_killed_and_begun_again_is_no_trouble(tmp_path):
+    """A supervisor begins again what dies; of two engines that died one that came back stands for one."""
+    database = Database(f"sqlite:///{tmp_path}/samovar.db")
+    upgrade(database)
+    now = utcnow()
+
+    def ran(connection, pid, began, reported, state="up"):
+        values = {
+            "id": str(pid),
+            "host": "h",
+            "pid": pid,
+            "services": ["engine"],
+            "version": "1",
+            "state": state,
+        }
+        values |= {"places": {"metrics": f"h:{pid}"}, "interval": 5, "figures": {}}
+        ago = lambda seconds: now - datetime.timedelta(seconds=seconds)  # noqa: E731
+        connection.execute(
+            insert(processes).values(started_at=ago(began), reported_at=ago(reported), **values)
+        )
+
+    def seen():
+        found = database.look(look)
+        gone = {one["pid"] for one in found["processes"] if one["state"] == "gone" and not one["replaced"]}
+        return gone, len(troubles(found))
+
+    database.look(lambda c: [ran(c, 1, 900, 600), ran(c, 2, 900, 590)])
+    assert seen() == ({1, 2}, 2)
+    database.look(lambda c: ran(c, 3, 500, 300))
+    assert len(seen()[0]) == 2
+    database.look(lambda c: ran(c, 4, 250, 1))
+    assert seen()[1] == 1
+    database.look(lambda c: ran(c, 5, 250, 1))
+    assert seen() == (set(), 0)
+    database.close_now()
 
 
 def test_a_database_that_is_away_is_told_in_a_sentence(cluster, tmp_path):

@@ -14,6 +14,7 @@ from .main import CommandError
 from .serve import settings
 
 GAP = "  "
+SHOWN_AFTER_ITS_END = 60.0
 
 
 def run(options: argparse.Namespace) -> int:
@@ -53,8 +54,9 @@ def _lines(found: dict[str, Any], told: list[str]) -> list[str]:
         "",
         *_table(
             ("HOST", "PROCESS", "STATE", "SERVICES", "VERSION", "UP", "REPORTED", "LAG", "MEMORY", "AT WORK"),
-            [_process(process) for process in found["processes"]],
+            [_process(process) for process in found["processes"] if not _is_past(process)],
         ),
+        *_past(found["processes"]),
     ]
     for work in found["work"]:
         lines += ["", f"Operations on {work['of']}: {work['waiting']} waiting, {work['running']} running"]
@@ -128,3 +130,15 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
         GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [head, *rows]
     ]
+
+
+def _is_past(process: dict[str, Any]) -> bool:
+    """Ended a while ago in order, or gone and another one has begun in its place."""
+    if process["state"] == "gone":
+        return bool(process["replaced"])
+    return process["state"] == "stopped" and bool(process["silent_seconds"] > SHOWN_AFTER_ITS_END)
+
+
+def _past(processes: Sequence[dict[str, Any]]) -> list[str]:
+    count = sum(map(_is_past, processes))
+    return [f"({count} that ended within the last day are left out; --json has them.)"] if count else []

@@ -82,7 +82,7 @@ def troubles(found: dict[str, Any]) -> list[str]:
     told = []
     for process in found["processes"]:
         where = f"{','.join(process['services'])} on {process['host']} (process {process['pid']})"
-        if process["state"] == "gone":
+        if process["state"] == "gone" and not process["replaced"]:
             told.append(
                 f"{where} has not reported for {process['silent_seconds']:.0f} s and did not sign off."
             )
@@ -115,7 +115,14 @@ def _processes(connection: Connection, moment: datetime.datetime) -> list[dict[s
         select(processes).order_by(processes.c.host, processes.c.started_at.desc())
     ).mappings()
     found = []
+    successors: dict[tuple[Any, ...], list[datetime.datetime]] = {}  # since when, the latest first
     for row in rows:
+        place = {name: where for name, where in row["places"].items() if name != "metrics"}
+        later = successors.setdefault((row["host"], *row["services"], *sorted(place.items())), [])
+        following = [since for since in later if since >= row["reported_at"]]
+        if following:  # each takes the place of one
+            later.remove(following[-1])
+        later.append(row["started_at"])
         silent = (moment - row["reported_at"]).total_seconds()
         state = row["state"]
         if state != STOPPED and silent > SILENT_AFTER * row["interval"]:
@@ -129,6 +136,7 @@ def _processes(connection: Connection, moment: datetime.datetime) -> list[dict[s
                 "places": row["places"],
                 "version": row["version"],
                 "state": state,
+                "replaced": bool(following),
                 "since": row["started_at"].isoformat(),
                 "up_seconds": (row["reported_at"] - row["started_at"]).total_seconds(),
                 "silent_seconds": max(silent, 0.0),
