@@ -18,9 +18,9 @@ from samovar.cloud.host.interfaces import (
     drop_link,
     loopback_and_defaults,
 )
-from samovar.cloud.host.messages import add_veth, delete_link, flush_connections, set_link
+from samovar.cloud.host.messages import add_veth, delete_link, set_link
 from samovar.cloud.host.namespaces import server_namespace
-from samovar.cloud.host.netlink import NETLINK_NETFILTER, Link, Netlink
+from samovar.cloud.host.netlink import Link, Netlink
 from samovar.cloud.host.nft import ABSENT, Table, delete_script, run_nft
 from samovar.cloud.host.parts import Host
 from samovar.cloud.host.security import security_table, security_table_name
@@ -132,7 +132,7 @@ def wire(
 
 
 def guard(host: Host, port: PortSpec, interface: str, groups: Groups, previous: Table | None) -> Table | None:
-    """Bring the port's rules up to date; what a withdrawn rule had let in must be let in anew."""
+    """Bring the port's rules up to date."""
     namespace = server_namespace(port.device_id)
     if not port.port_security:
         if previous is not ABSENT:
@@ -140,9 +140,6 @@ def guard(host: Host, port: PortSpec, interface: str, groups: Groups, previous: 
         return None
     table = security_table(port, interface, groups)
     run_nft(host.namespaces, namespace, table.script(previous))
-    if previous is not None and table.narrows(previous):
-        with Netlink(host.namespaces, namespace, protocol=NETLINK_NETFILTER) as netfilter:
-            netfilter.run(flush_connections())
     return table
 
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Security groups as nftables: one table per interface, in the server's own namespace. Pure.
 
-Stateful, and closed unless a rule opens: what belongs to a connection that was let through passes; DHCP,
-neighbour discovery and the metadata address always do. The same chains guard what the server forwards for
-others.
+Stateful, and closed unless a rule opens: what answers a connection that was let through passes; DHCP,
+neighbour discovery and the metadata address always do. What goes the way that a connection was begun is held
+to the rules packet by packet, so that a rule that is withdrawn closes what it had let in, and nothing else
+is interrupted. The same chains guard what the server forwards for others.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
 
 from samovar.cloud.host.errors import HostError
 from samovar.cloud.host.nft import Table
@@ -29,7 +32,8 @@ NEIGHBOURS = (
     "icmpv6 type { mld-listener-query, nd-router-solicit, nd-router-advert, nd-neighbor-solicit, "
     "nd-neighbor-advert, mld2-listener-report } accept"
 )
-STATES = "ct state vmap { established : accept, related : accept, invalid : drop }"
+STATES = """ct state vmap { related : accept, invalid : drop }
+ct state established ct direction reply accept"""
 
 
 def security_table_name(interface: str) -> str:
@@ -86,8 +90,20 @@ def _hook(name: str, hook: str, priority: int, rule: str) -> str:
 
 
 def _compile(rules: Iterable[RuleSpec], direction: str) -> list[str]:
-    lines = (_line(rule) for rule in rules if rule.direction == direction)
+    lines = (_line(rule) for rule in _merged(rule for rule in rules if rule.direction == direction))
     return sorted({line for line in lines if line})
+
+
+def _merged(rules: Iterable[RuleSpec]) -> Iterator[RuleSpec]:
+    """Rules that differ in addresses alone are one: looking an address up takes as long among many."""
+    alike: dict[RuleSpec, list[str]] = {}
+    for rule in rules:
+        if rule.remote_group or rule.remote_cidrs is None:
+            yield rule
+        else:
+            alike.setdefault(msgspec.structs.replace(rule, remote_cidrs=()), []).extend(rule.remote_cidrs)
+    for rule, cidrs in alike.items():
+        yield msgspec.structs.replace(rule, remote_cidrs=tuple(sorted(set(cidrs))))
 
 
 @functools.lru_cache(maxsize=4096)
