@@ -55,6 +55,16 @@ def test_weight_and_state() -> None:
     )
 
 
+def test_somebody_is_there_to_answer_between_any_two_commands() -> None:
+    had, want = text(member(), member("m3", weight=0)), text(member("m2"), member("m3"))
+    gone, new, third = (f"{BACKEND}/{identity(name)}" for name in ("m1", "m2", "m3"))
+    commands = difference(had, want).commands
+    assert commands[-1] == f"set server {gone} state maint"
+    assert {f"enable server {new}", f"set server {third} weight 1"} < set(commands[:-1])
+    swapped = difference(text(member(), member("m2", weight=0)), text(member(weight=0), member("m2")))
+    assert swapped.commands == (f"set server {new} weight 1", f"set server {gone} weight 0")
+
+
 def test_limits() -> None:
     found = difference(text(limit=200), text(limit=300))
     assert found.commands == (

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 NOT_DYNAMIC = ("cookie ", "option external-check")
+TAKING = (" state maint", " weight 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,9 @@ def _sections(text: str) -> dict[str, _Section]:
 
 
 def _servers(backend: str, before: _Section, after: _Section) -> tuple[list[str], list[str]] | None:
-    """Commands that must work and commands that may fail; None where only a reload will do."""
+    """Commands that must work and commands that may fail; None where only a reload will do.
+
+    What takes a server away comes last: between two commands somebody must be there to answer."""
     must: list[str] = []
     may: list[str] = []
     static = any(line.startswith(NOT_DYNAMIC) for line in after.rest)
@@ -113,7 +116,7 @@ def _servers(backend: str, before: _Section, after: _Section) -> tuple[list[str]
             must.append(f"enable health {backend}/{name}")
         if "disabled" not in words:
             must.append(f"enable server {backend}/{name}")
-    return must, may
+    return sorted(must, key=lambda command: command.endswith(TAKING)), may
 
 
 def _changed(name: str, before: list[str], after: list[str]) -> list[str] | None:
