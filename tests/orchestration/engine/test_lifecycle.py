@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from stand import Stand
 
+from samovar.orchestration.engine.store import count_resources_of_tree
+
 VERSION = "2021-04-16"
 
 
@@ -336,3 +338,22 @@ async def test_expressions_are_evaluated(stand: Stand) -> None:
     stack = await stand.settled(identity)
     assert stack.status == "COMPLETE", stack.status_reason
     assert ((await stand.current(identity))["v"].properties or {})["value"] == [3, 4]
+
+
+async def test_nested_stacks_that_begin_at_once_keep_within_the_limit(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, max_resources_per_stack=100)
+    await stand.engine()
+    try:
+        group: dict[str, Any] = {"type": "OS::Heat::None"}
+        for _ in range(3):
+            group = {"type": "OS::Heat::ResourceGroup", "properties": {"count": 30, "resource_def": group}}
+        identity = await stand.create(template(g=group))
+        stack = await stand.settled(identity)
+        assert (stack.action, stack.status) == ("CREATE", "FAILED")
+        assert "max_resources_per_stack" in stack.status_reason
+        rows = await stand.database.read(lambda c: count_resources_of_tree(c, identity))
+        assert rows <= 100
+        await stand.act(identity, "DELETE")
+        assert (await stand.settled(identity)).status == "COMPLETE"
+    finally:
+        await stand.close()

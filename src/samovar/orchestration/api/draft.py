@@ -50,7 +50,7 @@ from samovar.web import BadRequest
 from .fetching import fetch_implementations, fetch_inner_stacks, fetch_template
 from .merging import Kept
 from .transports import check_transports, has_transport
-from .values import truth, whole_number
+from .values import GREATEST, truth, whole_number
 
 MAX_TAG = 80
 MAX_FILE_NAME = 255
@@ -326,9 +326,16 @@ def read_options(body: Mapping[str, Any]) -> StackOptions:
     rollback = body.get("disable_rollback")
     return StackOptions(
         disable_rollback=None if rollback is None else truth("disable_rollback", rollback),
-        timeout_mins=whole_number("timeout_mins", body.get("timeout_mins")),
+        timeout_mins=_minutes(body.get("timeout_mins")),
         tags=_tags(body.get("tags")),
     )
+
+
+def _minutes(given: Any) -> int | None:
+    found = whole_number("timeout_mins", given)
+    if found == GREATEST:
+        raise BadRequest(f"timeout_mins must be less than {GREATEST}.", type="HTTPBadRequest")
+    return found
 
 
 def _tags(given: Any) -> list[str] | None:

@@ -103,6 +103,8 @@ class Events:
             level = [stack]
             for _ in range(depth):
                 level = [child for each in level for child in children(connection, each.id)]
+                if not level:
+                    break
                 tree.update({child.id: child for child in level})
             return tree, self._rows(connection, call, tree, resource, direction, limit)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -140,13 +141,16 @@ class Listing:
             query = query.where(stacks.c.owner_id.is_(None))
         for name, column in FILTERS.items():
             values: list[Any] = call.query.getlist(name)
+            if not values:
+                continue
             if name == "disable_rollback":
                 values = [value.lower() == "true" for value in values]
-            if values:
-                query = query.where(column.in_(values))
+            elif name == "timeout_mins":
+                values = [int(value) for value in values if re.fullmatch("[0-9]{1,9}", value)]
+            query = query.where(column.in_(values))
         for name in STATUSES:
             if call.query.getlist(name):
-                query = query.where(or_(*(_status(value) for value in call.query.getlist(name))))
+                query = query.where(_in_states(call.query.getlist(name)))
         hidden = self._hidden(call)
         if hidden:
             tagged = exists().where(stack_tags.c.stack_id == stacks.c.id, stack_tags.c.tag.in_(hidden))
@@ -188,25 +192,30 @@ class _Row:
         self.id: str = row["id"]
 
 
-def _status(value: str) -> Any:
+def _in_states(values: list[str]) -> Any:
     """`CREATE_COMPLETE` is an action and a status; `COMPLETE` a status alone."""
-    for status in ("IN_PROGRESS", "COMPLETE", "FAILED"):
-        if value == status:
-            return stacks.c.status == status
-        if value.endswith(f"_{status}"):
-            action = value.removesuffix(f"_{status}")
-            return and_(stacks.c.action == action, stacks.c.status == status)
-    return stacks.c.status == value
+    alone, together = set(values), dict[str, set[str]]()
+    for value in values:
+        for status in ("IN_PROGRESS", "COMPLETE", "FAILED"):
+            if value.endswith(f"_{status}"):
+                alone.discard(value)
+                together.setdefault(status, set()).add(value.removesuffix(f"_{status}"))
+    pairs = [and_(stacks.c.status == each, stacks.c.action.in_(found)) for each, found in together.items()]
+    return or_(stacks.c.status.in_(alone), *pairs)
 
 
 def _tagged(query: Select[Any], call: Call) -> Select[Any]:
     for name in ("tags", "tags_any", "not_tags", "not_tags_any"):
         if name not in call.query:
             continue
-        tags = [tag.strip() for tag in call.query[name].split(",") if tag.strip()]
+        tags = {tag.strip() for tag in call.query[name].split(",") if tag.strip()}
         if not tags:
             continue
-        has = [exists().where(stack_tags.c.stack_id == stacks.c.id, stack_tags.c.tag == tag) for tag in tags]
-        combined = or_(*has) if name.endswith("_any") else and_(*has)
-        query = query.where(~combined if name.startswith("not_") else combined)
+        having = stack_tags.c.stack_id == stacks.c.id, stack_tags.c.tag.in_(tags)
+        if name.endswith("_any") or len(tags) == 1:
+            found: Any = exists().where(*having)
+        else:
+            counted = select(func.count(stack_tags.c.tag.distinct())).where(*having).scalar_subquery()
+            found = counted == len(tags)
+        query = query.where(~found if name.startswith("not_") else found)
     return query

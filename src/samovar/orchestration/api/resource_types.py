@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from samovar.orchestration.engine.groups import GROUPS
+from samovar.orchestration.engine.sandbox import Budget
 from samovar.orchestration.resources.behaviours import is_available
 from samovar.orchestration.resources.constraints import Constraint
 from samovar.orchestration.resources.registry import every_type, find_type
@@ -27,6 +29,7 @@ from .faults import not_found
 from .permitted_types import check_type
 from .values import flag
 
+LONGEST_PATTERN = 1000
 PARAMETER_TYPES = {
     PropertyType.STRING: ("string", "String"),
     PropertyType.INTEGER: ("number", "Number"),
@@ -56,10 +59,7 @@ class ResourceTypes:
         if status is not None and status not in (*Status, "UNKNOWN"):
             raise BadRequest(f'Invalid support status "{status}".', type="Invalid")
         name, version = call.query.get("name"), call.query.get("version")
-        try:
-            pattern = re.compile(name) if name else None
-        except re.error as error:
-            raise BadRequest(f'"{name}" is no regular expression: {error}.', type="ValueError") from error
+        matching = await asyncio.to_thread(self._matching, name) if name else None
         found = []
         for declared in every_type():
             support = declared.support
@@ -71,7 +71,7 @@ class ResourceTypes:
                 continue
             if version is not None and support.version != version:
                 continue
-            if pattern is not None and not pattern.match(declared.name):
+            if matching is not None and declared.name not in matching:
                 continue
             if self._allowed(call, declared.name):
                 found.append(declared)
@@ -82,6 +82,23 @@ class ResourceTypes:
                 ]
             }
         return {"resource_types": [each.name for each in found]}
+
+    def _matching(self, pattern: str) -> set[str]:
+        """The names that begin with what the expression means; one that takes too long is refused."""
+        names = [each.name for each in every_type()]
+        if re.fullmatch(r"[\w:]+", pattern):
+            return {name for name in names if name.startswith(pattern)}
+        try:
+            if len(pattern) > LONGEST_PATTERN:
+                raise ValueError(f"it is longer than {LONGEST_PATTERN} characters")
+            re.compile(pattern)
+            flags = "".join(re.findall(r"^\(\?[aimsux]+\)", pattern))
+            whole = f"{flags}(?:{pattern[len(flags) :]})(?s:.*)"
+            sandbox = Budget(self.desk.parts.sandbox)
+            return {name for name in names if sandbox.match(whole, name)}
+        except (re.error, ValueError, OverflowError, RecursionError) as error:
+            told = f'"{pattern[:100]}" is no regular expression: {str(error).rstrip(".")}.'
+            raise BadRequest(told, type="ValueError") from error
 
     def _allowed(self, call: Call, name: str) -> bool:
         try:

@@ -10,6 +10,8 @@ from typing import Any
 from samovar.orchestration.engine.rows import NAME_PATTERN
 from samovar.web import BadRequest, Call
 
+GREATEST = 2_000_000_000
+
 
 def truth(name: str, value: Any, default: bool = False, *, kind: str = "ValueError") -> bool:
     """true or false, in any case; nothing else. Raises BadRequest."""
@@ -31,16 +33,16 @@ def flag(call: Call, name: str, default: bool = False) -> bool:
 
 
 def whole_number(name: str, value: Any, default: int | None = None) -> int | None:
-    """An integer of at least 0. Raises BadRequest."""
+    """An integer of at least 0; one that no database holds is as good as the greatest. Raises BadRequest."""
     if value is None or value == "":
         return default
     if not isinstance(value, bool):
         try:
             number = int(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = -1
         if number >= 0:
-            return number
+            return min(number, GREATEST)
     raise BadRequest(f'{name} must be a whole number of at least 0, not "{value}".', type="HTTPBadRequest")
 
 

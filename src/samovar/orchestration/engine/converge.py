@@ -104,14 +104,22 @@ class Converge:
         return graph
 
     async def write_rows(self) -> None:
-        """Write down a row for all that is new, a slice at a time: others get their turn in between."""
-        made = 0
-        for name in () if self.removing else self.run.requirements:
-            if name not in self.run.current:
-                self.standing.new_row(name, str(self.run.scope.enabled[name].resolved_type(self.run.scope)))
-                made += 1
+        """Write down a row for all that is new, a slice at a time: others get their turn in between.
+
+        Raises RequestLimitExceeded.
+        """
+        run = self.run
+        new = [] if self.removing else [name for name in run.requirements if name not in run.current]
+        limited = bool(new) and run.stack.owner_id is not None
+        on_the_way = await run.parts.tree_limit.claim(run, len(new)) if limited else None
+        try:
+            for made, name in enumerate(new, 1):
+                self.standing.new_row(name, str(run.scope.enabled[name].resolved_type(run.scope)))
                 if made % ROWS_AT_ONCE == 0:
                     await asyncio.sleep(0)
+        finally:
+            if on_the_way is not None:
+                on_the_way()
 
     def begin(self, node: Node) -> Work | None:
         """Start a node's work; None when there is nothing to wait for."""

@@ -35,7 +35,7 @@ from .requests import Request, clear_stack, create_stack, update_stack
 from .rows import COMPLETE, IN_PROGRESS, Resource, Stack
 from .scaling_groups import SCALING_GROUPS
 from .snapshots import Kept, kept_definition, restore_stack
-from .store import count_resources_of_tree, get_operation, get_stack
+from .store import get_operation, get_stack
 from .texts import limits_of
 from .wanted import Wanted
 
@@ -237,14 +237,7 @@ class NestedSteps:
         settings = self.run.parts.settings.engine
         if self.run.stack.depth + 1 > settings.max_nested_stack_depth:
             raise RequestLimitExceeded(f"Recursion depth exceeds {settings.max_nested_stack_depth}.")
-        if settings.max_resources_per_stack >= 0:
-            root = self.run.stack.root_id
-            there = await self.run.parts.database.read(lambda c: count_resources_of_tree(c, root))
-            if there + more > settings.max_resources_per_stack:
-                raise RequestLimitExceeded(
-                    f"The stack would have {there + more} resources; at most "
-                    f"{settings.max_resources_per_stack} are allowed (max_resources_per_stack)."
-                )
+        await self.run.parts.tree_limit.check(self.run, more)
 
     def _new_child(self, row: Resource, description: str) -> Stack:
         parent = self.run.stack

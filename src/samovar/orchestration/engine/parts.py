@@ -20,6 +20,7 @@ from .deferred import CloudFor
 from .limits import ServiceLimits
 from .remembered import Remembered
 from .sandbox import ProcessSandbox
+from .tree_limit import TreeLimit
 from .vault import Vault
 
 
@@ -50,6 +51,7 @@ class Parts:
     limits: ServiceLimits = field(init=False)
     sandbox: Sandbox = field(default_factory=ProcessSandbox)  # its process starts with the first need
     memory: Remembered = field(default_factory=Remembered)
+    tree_limit: TreeLimit = field(default_factory=TreeLimit)
 
     def __post_init__(self) -> None:
         engine = self.settings.engine

@@ -80,6 +80,10 @@ class Durable:
     def __await__(self) -> Generator[Any, None, None]:
         return asyncio.shield(self._done).__await__()
 
+    def when_over(self, call: Callable[[], None]) -> None:
+        """Call this when the batch is committed, or given up."""
+        self._done.add_done_callback(lambda _done: call())
+
 
 @dataclass(slots=True)
 class _Batch:
