@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +36,7 @@ class ToozCoordinator:
         except ImportError:
             raise ValueError(
                 "[coordination] backend_url needs tooz: install it with the store's client, for instance "
-                "pip install 'tooz[redis]'"
+                f"{sys.executable} -m pip install 'tooz[redis]'"
             ) from None
         self._error: type[Exception] = ToozError
         self._unknown: type[Exception] = coordination.GroupNotCreated

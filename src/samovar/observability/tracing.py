@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
 import uuid
 from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
@@ -21,7 +22,7 @@ _provider: Any = None
 _NOTHING = contextlib.nullcontext()
 LACKING = (
     "[samovar] trace_exporter needs OpenTelemetry; install it with: "
-    "pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
+    f"{sys.executable} -m pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
 )
 
 
