@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Connection, Select, false, insert
 
 from samovar.config import Settings
 from samovar.database import Database, new_id, utcnow
@@ -50,6 +50,28 @@ async def test_a_restarted_health_manager_refuses_what_the_former_one_believed(d
         with pytest.raises(Unbelievable, match="seen before"):
             fresh.read(replayed)
     assert fresh.read(beat(2, 2)).seq == 2
+
+
+class Late:
+    """A connection that does not see what another health manager is just writing."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.begin_nested = connection.begin_nested
+
+    def execute(self, statement: Any, *rows: Any) -> Any:
+        if isinstance(statement, Select):
+            statement = statement.where(false())
+        return self._connection.execute(statement, *rows)
+
+
+async def test_two_health_managers_may_write_of_the_same_amphora_s_first_heartbeat(
+    database: Database,
+) -> None:
+    one = Verifier(lambda _: KEY).read(beat(1, 7))
+    await database.write(lambda c: remember(c, [one]))
+    await database.write(lambda c: remember(Late(c), [one]))  # type: ignore[arg-type]
+    assert await database.read(recall) == {AMPHORA: (1, 7)}
 
 
 async def test_nobody_unknown_is_listened_to() -> None:

@@ -16,7 +16,7 @@ from .. import tables
 from .heartbeats import Heartbeat
 from .statuses import Statuses
 
-__all__ = ["write_counters", "write_report", "write_statuses"]
+__all__ = ["insert_unless_there", "write_counters", "write_report", "write_statuses"]
 
 TABLES: Mapping[str, Table] = {
     "load_balancers": tables.load_balancers,
@@ -64,7 +64,7 @@ def write_report(
         update(table).where(table.c.amphora_id == heartbeat.id).values(**values)
     ).rowcount
     if not changed:
-        _unless_it_is_there(connection, table, [{"amphora_id": heartbeat.id, **values}])
+        insert_unless_there(connection, table, [{"amphora_id": heartbeat.id, **values}])
 
 
 def write_counters(connection: Connection, told: Sequence[tuple[str, Heartbeat]]) -> None:
@@ -92,7 +92,7 @@ def write_counters(connection: Connection, told: Sequence[tuple[str, Heartbeat]]
             elif any(row[name] != value for name, value in values.items()):
                 changed.append({"its_listener": listener_id, "its_amphora": heartbeat.id, **values})
     if fresh:
-        _unless_it_is_there(connection, table, fresh)
+        insert_unless_there(connection, table, fresh)
     if changed:
         mine = (
             table.c.listener_id == bindparam("its_listener"),
@@ -102,7 +102,7 @@ def write_counters(connection: Connection, told: Sequence[tuple[str, Heartbeat]]
         connection.execute(update(table).where(*mine).values(values), changed)
 
 
-def _unless_it_is_there(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def insert_unless_there(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Each amphora tells all health managers, and may go while it is written of: where another one was
     quicker, or nobody is left to write of, the next heartbeat says what there is to say."""
     with contextlib.suppress(IntegrityError), connection.begin_nested():

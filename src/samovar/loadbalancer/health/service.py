@@ -19,7 +19,7 @@ from sqlalchemy import Connection, and_, or_, select, update
 
 from samovar.clients import Cloud, CloudError, CloudUnreachable, ServiceNotInCatalog
 from samovar.config import Settings
-from samovar.database import Database, utcnow
+from samovar.database import Database, DatabaseUnavailable, utcnow
 from samovar.messaging import Bus, Subscription
 from samovar.observability import figures
 
@@ -270,6 +270,8 @@ class Service:
     def _guarded(self, what: str) -> Any:
         try:
             yield
+        except DatabaseUnavailable as error:
+            log.warning("%s waits for the database: %s", what, error)
         except Exception:
             log.exception("%s failed; it is tried again", what)
 

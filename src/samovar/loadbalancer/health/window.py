@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from ..tables import heard
 from .heartbeats import Heartbeat
+from .recording import insert_unless_there
 
 __all__ = ["recall", "remember"]
 
@@ -40,4 +41,4 @@ def remember(connection: Connection, newest: Iterable[Heartbeat]) -> None:
         values = [
             {"amphora_id": row["one"], "epoch": row["new_epoch"], "seq": row["new_seq"]} for row in fresh
         ]
-        connection.execute(insert(heard), values)
+        insert_unless_there(connection, heard, values)  # another health manager may just be doing the same

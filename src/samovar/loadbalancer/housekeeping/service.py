@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, or_, select, update
 from samovar.clients import Cloud, CloudError, CloudUnreachable, ServiceNotInCatalog
 from samovar.config import Settings
 from samovar.coordination import Alone, Partition
-from samovar.database import Database, utcnow
+from samovar.database import Database, DatabaseUnavailable, utcnow
 from samovar.messaging import Bus
 
 from .. import operations
@@ -150,7 +150,7 @@ async def _every(seconds: float, act: Callable[[], Awaitable[Any]]) -> None:
         await asyncio.sleep(seconds)
         try:
             await act()
-        except EXPECTED as error:
+        except (*EXPECTED, DatabaseUnavailable) as error:
             log.warning("housekeeping is tried again later: %s", error)
         except Exception:
             log.exception("housekeeping failed; it is tried again later")

@@ -19,7 +19,7 @@ from samovar.cloud.compute.hosts import HostError
 from samovar.cloud.compute.operations import TOPIC, Operation, waiting
 from samovar.cloud.compute.server import CRASHED, Server
 from samovar.cloud.compute.tables import servers
-from samovar.database import Database, utcnow
+from samovar.database import Database, DatabaseUnavailable, utcnow
 from samovar.database.leases import LeaseLost
 from samovar.messaging import Bus, Subscription
 
@@ -119,6 +119,8 @@ class Worker:
                 now = utcnow()
                 for server_id in await self._database.read(lambda c, now=now: waiting(c, now)):  # type: ignore[misc]
                     await self.take(server_id)
+            except DatabaseUnavailable as error:
+                log.warning("servers with work are looked for when the database answers: %s", error)
             except Exception:
                 log.exception("looking for servers with work failed; it is tried again")
             await asyncio.sleep(SWEEP_SECONDS)
