@@ -201,4 +201,9 @@ class Agent:
         told, pools = self.datagrams.report()
         listeners = {**report.listeners, **{name: one["status"] for name, one in told.items()}}
         numbers = {**totals, **{name: one["stats"] for name, one in told.items()}}
-        return {"listeners": listeners, "pools": {**report.pools, **pools}, "statistics": numbers}
+        return {
+            "listeners": listeners,
+            "pools": {**report.pools, **pools},
+            "statistics": numbers,
+            "leaving": self.haproxy.leaving,
+        }

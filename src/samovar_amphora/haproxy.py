@@ -49,6 +49,7 @@ class Haproxy:
         self.reloads = self.restarts = 0
         self.before_replacing: list[Any] = []  # called with nothing before counters start anew
         self._current: subprocess.Popen[bytes] | None = None
+        self._former: list[subprocess.Popen[bytes]] = []
         self._lock = threading.RLock()
         self._stopping = False
         self._pause = FIRST_PAUSE
@@ -82,6 +83,12 @@ class Haproxy:
     def pid(self) -> int | None:
         current = self._current
         return current.pid if current is not None and current.poll() is None else None
+
+    @property
+    def leaving(self) -> int:
+        """How many that were replaced still have connections."""
+        self._former = [one for one in self._former if one.poll() is None]
+        return len(self._former)
 
     def text(self) -> str:
         """The configuration that runs; "" before the first."""
@@ -263,6 +270,8 @@ class Haproxy:
             process.kill()
             self._current = before
             raise Refused(f"HAProxy did not begin to answer within {READY_SECONDS:.0f} seconds.")
+        if before is not None:
+            self._former.append(before)
         threading.Thread(target=self._watch, args=(process,), daemon=True).start()
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:

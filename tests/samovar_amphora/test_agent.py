@@ -162,6 +162,18 @@ def test_no_request_fails_in_reloads(site: Site, amphora: Amphora, members: tupl
     assert counted["total_connections"] > 30  # carried over the reloads
 
 
+def test_connections_from_before_a_reload_are_known(site: Site, amphora: Amphora) -> None:
+    def leaving() -> int:
+        return int(amphora.ask("GET", "/1/statistics")[1]["leaving"])
+
+    amphora.configure(site.text())
+    with socket.create_connection(("127.0.0.1", site.port)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\n")
+        assert amphora.configure(site.text(algorithm="LEAST_CONNECTIONS"))[1]["how"] == "reload"
+        assert leaving() == 1
+    until(lambda: leaving() == 0)
+
+
 def test_clients_keep_their_server_over_a_reload(
     site: Site, amphora: Amphora, members: tuple[int, int]
 ) -> None:

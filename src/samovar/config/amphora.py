@@ -83,10 +83,10 @@ class AmphoraSettings:
         help="The policy of their server group, or soft-anti-affinity; on a single host it is always soft",
     )
     delete_drain_seconds: float = option(
-        0.0,
+        5.0,
         section="samovar",
         name="lb_delete_drain_seconds",
-        help="Seconds that connections may take to end when their load balancer is deleted",
+        help="Seconds that connections may take to end when their load balancer is deleted; 0: none",
     )
     heartbeat_ip: str = _health("", "Address of the health manager; empty: the external gateway", "bind_ip")
     heartbeat_port: int = _health(5555, "UDP port of the health manager", "bind_port")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 
 from ..datagrams import PROTOCOLS
@@ -27,14 +26,23 @@ async def drain(agents: Sequence[Agent], tree: Tree, seconds: float) -> None:
 
 
 async def _drain(agent: Agent, names: Sequence[str], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
     try:
-        await agent.post("/1/runtime", {"commands": [f"disable frontend {name}" for name in names]})
-        while time.monotonic() < deadline:
-            numbers = (await agent.get("/1/statistics"))["statistics"]
-            if not any(numbers.get(name, {}).get("active_connections") for name in names):
-                return
-            await asyncio.sleep(PAUSE)
+        async with asyncio.timeout(seconds):
+            await agent.post("/1/runtime", {"commands": [f"disable frontend {name}" for name in names]})
+            while True:
+                if not await _busy(agent, names):
+                    return
+                await asyncio.sleep(PAUSE)
+    except TimeoutError:
         log.info("amphora %s still had connections after %g seconds", agent.amphora_id, seconds)
     except (AgentRefused, AgentUnreachable) as error:
         log.warning("amphora %s was not drained: %s", agent.amphora_id, error)
+
+
+async def _busy(agent: Agent, names: Sequence[str]) -> bool:
+    """Whether it has connections; those from before a reload are another HAProxy's, which is leaving."""
+    found = await agent.get("/1/statistics")
+    numbers = found["statistics"]
+    return bool(found.get("leaving")) or any(
+        numbers.get(name, {}).get("active_connections") for name in names
+    )
