@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import re
 import subprocess
 
 import pytest
@@ -69,6 +70,9 @@ def test_every_choice_gives_a_file_that_haproxy_takes(inventory_file, tmp_path, 
             text = (tmp_path / "out" / "a" / "haproxy.cfg").read_text()
             check(text, tmp_path)
             assert (f"balance {balance}" in text, "option srvtcpka\n    http-error" in text) == (True, tcpka)
+            assert {502, 503, 504} == {
+                int(one) for one in re.findall(r"http-error status (\d+) content", text)
+            }
             assert ("option httpchk\n" in text) == (check_kind == "http")
             assert ("inter 2s fastinter 20ms downinter 1s rise 2 fall 5" in text) == (check_kind != "none")
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real HAProxy, real keepalived, machines as network namespaces: what clients notice of a fault."""
 
+import json
 import os
 import signal
 import subprocess
@@ -138,6 +139,14 @@ def test_a_write_is_never_sent_twice_nor_given_up_for_an_api_that_stands_still(
     assert len(done) == len(set(done)), "each request reached one API once"
     answered = {text.split()[2] for _, _, status, text in seen.answers if status == 200}
     assert answered <= set(done)
+    with stream(lan, "d", "10.0.0.1", 8004, method="POST") as cut_off:
+        time.sleep(0.3)
+        frozen.send_signal(signal.SIGSTOP)
+        time.sleep(0.3)
+        frozen.kill()
+        time.sleep(0.3)
+    assert cut_off.failed and {status for _, _, status, _ in cut_off.failed} == {502}, cut_off.describe()
+    assert all("look, and try again" in json.loads(text)["error"]["message"] for *_, text in cut_off.failed)
 
 
 def test_reloading_loses_no_request(lan, deploy, inventory_file):

@@ -9,6 +9,7 @@ ServiceNotInCatalog        the cloud has no such service (LookupError)
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -53,6 +54,9 @@ class CloudError(Exception):
         return self.status in (429, 500, 502, 503, 504)
 
 
+TAGS = re.compile(r"<[^>]*>")
+
+
 class CloudUnreachable(ConnectionError):
     """The service did not answer; nothing is known of what it did with the request.
 
@@ -77,6 +81,8 @@ def words(body: Any, status: int) -> str:
     """The sentence in an error body of any OpenStack service."""
     if isinstance(body, (bytes, str)):
         text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+        if text.lstrip().startswith("<"):  # a page, from some proxy on the way
+            text = " ".join(TAGS.sub(" ", text).split())
         return text.strip()[:2000] or f"HTTP {status}"
     if isinstance(body, Mapping):
         error = body.get("error")

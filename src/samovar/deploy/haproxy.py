@@ -135,6 +135,13 @@ def _about(place: Place) -> str:
     return f"{alive}\n{_section('frontend figures', figures)}"
 
 
+def _said(status: int, title: str, message: str) -> str:
+    """An answer of the proxy itself, in the shape of the APIs' own."""
+    error = {"error": {"code": status, "title": title, "message": message}}
+    body = f"content-type application/json string '{json.dumps(error)}'"
+    return f"http-error status {status} {body} hdr Retry-After 3"
+
+
 def _service(inventory: Inventory, service: str, binds: tuple[str, ...]) -> str:
     """What reads and what changes something go to the same servers by different rules.
 
@@ -146,8 +153,12 @@ def _service(inventory: Inventory, service: str, binds: tuple[str, ...]) -> str:
     retry = own.retry or proxy.retry
     tcpka = proxy.tcpka if own.tcpka is None else own.tcpka
     reads = f"{service}{READS}"
-    message = f"No {service} answers at the moment; try again shortly."
-    error = {"error": {"code": 503, "title": "Service Unavailable", "message": message}}
+    unknown = "and whether this was done is not known; look, and try again."
+    errors = (
+        (503, "Service Unavailable", f"No {service} answers at the moment; try again shortly."),
+        (502, "Bad Gateway", f"The {service} that was asked ended before it answered, {unknown}"),
+        (504, "Gateway Timeout", f"The {service} that was asked did not answer in time, {unknown}"),
+    )
     front = [
         *(f"bind {bind}" for bind in binds),
         "option clitcpka" if tcpka else "",
@@ -160,7 +171,7 @@ def _service(inventory: Inventory, service: str, binds: tuple[str, ...]) -> str:
     both = [
         f"balance {own.balance or proxy.balance}",
         "option srvtcpka" if tcpka else "",
-        f"http-error status 503 content-type application/json string '{json.dumps(error)}' hdr Retry-After 3",
+        *(_said(*error) for error in errors),
     ]
     places = [
         (node.name, joined(node.address, inventory.backend_port(service)))
