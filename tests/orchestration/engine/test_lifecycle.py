@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from stand import Stand
 
+from samovar.orchestration.engine.events import cut
 from samovar.orchestration.engine.store import count_resources_of_tree
 
 VERSION = "2021-04-16"
@@ -350,10 +352,18 @@ async def test_nested_stacks_that_begin_at_once_keep_within_the_limit(tmp_path: 
         identity = await stand.create(template(g=group))
         stack = await stand.settled(identity)
         assert (stack.action, stack.status) == ("CREATE", "FAILED")
-        assert "max_resources_per_stack" in stack.status_reason
+        assert re.fullmatch(
+            "Resource CREATE failed: [A-Za-z]+: resources[.a-z0-9]+: "
+            r"The stack would have \d+ resources; at most 100 are allowed \(max_resources_per_stack\).",
+            stack.status_reason,
+        )
         rows = await stand.database.read(lambda c: count_resources_of_tree(c, identity))
         assert rows <= 100
         await stand.act(identity, "DELETE")
         assert (await stand.settled(identity)).status == "COMPLETE"
     finally:
         await stand.close()
+
+
+def test_a_reason_is_one_that_any_database_takes() -> None:
+    assert cut("said a\0b") == "said a\N{REPLACEMENT CHARACTER}b" and len(cut("x" * 100_000)) < 21_000

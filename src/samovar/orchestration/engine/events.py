@@ -48,7 +48,8 @@ def resource_failed(action: str, reason: str) -> str:
 
 
 def cut(reason: str) -> str:
-    """A reason that any database takes: very long texts lose their middle."""
+    """A reason that any database takes: very long texts lose their middle, NULs are replaced."""
+    reason = reason.replace("\0", "\ufffd")
     if len(reason) <= MAX_REASON:
         return reason
     half = MAX_REASON // 2

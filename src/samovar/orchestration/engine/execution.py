@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DataError
 
 from samovar.database import utcnow
 from samovar.graph import CycleError
@@ -226,11 +227,13 @@ class Execution:
         except LeaseLost:
             raise
         except BaseException:
-            if self._lost_by is not None:
-                raise self._lost_by from None
-            raise
+            if self._lost_by is None:
+                raise
         finally:
             timer.cancel()
+        if isinstance(self._lost_by, DataError):
+            told = f"The database does not take what is to be written: {self._lost_by.orig}"
+            return resource_failed(action, told)
         if self._lost_by is not None:
             raise self._lost_by
         if run.abort_reason == TIMED_OUT:

@@ -109,9 +109,10 @@ def _kind(error: BaseException) -> str:
 
 def nested_failed(name: str, child_reason: str, child_id: str = "") -> StepFailed:
     """The failure of a resource whose nested stack failed for `child_reason`: the leaf comes to the top."""
-    told = _TOLD.match(_FAILED.sub("", child_reason))
+    reason = _FAILED.sub("", child_reason)
+    told = _TOLD.match(reason)
     if told is None:
-        kind, path, text = "ResourceFailure", f"resources.{name}", child_reason
+        kind, path, text = "ResourceFailure", f"resources.{name}", reason
     else:
         kind, path, text = told["kind"], f"resources.{name}.{told['path']}", told["text"]
     return StepFailed(kind, path, text, {"kind": kind, "text": text[:MOST_WORDS], "nested": child_id})

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy.exc import DataError
 
 from samovar.database import Database, DatabaseUnavailable, delete_rows, insert_rows, update_rows
 from samovar.database.leases import LeaseLost, guard
@@ -122,15 +123,17 @@ class Scribe:
         self._batch: _Batch | None = None
         self._task: asyncio.Task[None] | None = None
         self._since_prune = 0
+        self._refused = False  # the database does not take these rows: only the end is written down any more
 
     def insert(self, row: Resource) -> Durable:
         batch = self._open()
-        batch.inserts[row.id] = self._values(row) | {
-            "id": row.id,
-            "stack_id": row.stack_id,
-            "name": row.name,
-            "created_at": row.created_at,
-        }
+        if not self._refused:
+            batch.inserts[row.id] = self._values(row) | {
+                "id": row.id,
+                "stack_id": row.stack_id,
+                "name": row.name,
+                "created_at": row.created_at,
+            }
         return batch.durable
 
     def save(self, row: Resource) -> Durable:
@@ -139,7 +142,7 @@ class Scribe:
         values = self._values(row)
         if row.id in batch.inserts:
             batch.inserts[row.id].update(values)
-        else:
+        elif not self._refused:
             batch.state.pop(row.id, None)
             batch.whole[row.id] = {"id": row.id, **values}
         return batch.durable
@@ -152,7 +155,7 @@ class Scribe:
             batch.inserts[row.id].update(values)
         elif row.id in batch.whole:
             batch.whole[row.id].update(values)
-        else:
+        elif not self._refused:
             batch.state[row.id] = {"id": row.id, **values}
         return batch.durable
 
@@ -163,7 +166,8 @@ class Scribe:
 
     def event(self, values: dict[str, Any]) -> Durable:
         batch = self._open()
-        batch.events.append(values)
+        if not self._refused:
+            batch.events.append(values)
         return batch.durable
 
     def change(self, extra: Extra) -> Durable:
@@ -197,6 +201,7 @@ class Scribe:
                 try:
                     newest = await self._write(batch)
                 except Exception as error:
+                    self._refused = self._refused or isinstance(error, DataError)
                     batch.done.set_exception(error)
                     self._on_lost(error)
                 else:

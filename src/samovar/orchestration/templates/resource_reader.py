@@ -21,6 +21,8 @@ from samovar.orchestration.templates.template import (
 from samovar.orchestration.templates.values import shown, type_name
 from samovar.orchestration.templates.versions import Version
 
+LONGEST = 255  # characters of what a resource is called, made of, or known by
+
 
 class ResourceReader:
     """Reads one template's resources into `template`; findings go to `diagnostics`."""
@@ -89,8 +91,9 @@ class ResourceReader:
                     path,
                 )
                 continue
-            if "/" in name:
-                self.error("invalid-name", "The name of a resource contains no /", path)
+            if "/" in name or "\0" in name:
+                self.error("invalid-name", "The name of a resource contains no / and no NUL", path)
+            self._check_length(name, path)
             if hot and not known.issuperset(raw):
                 for key in raw:
                     if key not in known:
@@ -103,6 +106,10 @@ class ResourceReader:
             definition = self._resource(name, raw, path, known)
             if definition is not None:
                 self.template.resources[name] = definition
+
+    def _check_length(self, text: Any, path: Path) -> None:
+        if isinstance(text, str) and len(text) > LONGEST:
+            self.error("invalid-name", f"It has {len(text)} characters; at most {LONGEST} are allowed", path)
 
     def _resource(
         self, name: str, raw: dict[str, Any], path: Path, known: frozenset[str]
@@ -119,6 +126,7 @@ class ResourceReader:
                 (*path, words.type),
             )
             return None
+        self._check_length(kind, (*path, words.type))
         if len(raw) == 1:
             return ResourceDefinition(name, kind)
         self._check_empty(raw, path, known)
@@ -131,6 +139,7 @@ class ResourceReader:
                     f"The {words.external_id} of a resource is a string, not {type_name(external_id)}",
                     (*path, words.external_id),
                 )
+            self._check_length(external_id, (*path, words.external_id))
             if raw.get(words.depends_on):
                 self.error(
                     "external-resource",
