@@ -28,6 +28,7 @@ from cluster.cluster import ROOT, Cluster
 from deploy.machines import Machines, ask, do
 from servers.galera import GaleraNode
 from servers.galera import ask as ask_database
+from servers.postgresql import PostgreSQL
 from servers.rabbitmq import RabbitMQ
 from servers.stores import Memcached
 
@@ -51,7 +52,7 @@ CONF = """\
 transport_url = {brokers}
 auth_encryption_key = 0123456789abcdef0123456789abcdef
 [database]
-connection = mysql+pymysql://samovar:secret@{front}/heat
+connection = {database}
 [keystone_authtoken]
 memcached_servers = {caches}
 [health_manager]
@@ -65,7 +66,12 @@ external_cidr = {external}
 
 
 class Controllers(Cluster):
-    """`services` by label, as in the guide's cluster; `brokers`, `nodes` and `caches` by machine."""
+    """`services` by label, as in the guide's cluster; `brokers`, `nodes` and `caches` by machine.
+
+    `kind`: galera, or postgresql: one server, on A.
+    """
+
+    kind = "galera"
 
     def start(self, engines: int = 1) -> None:
         self.external = f"172.{random.randint(25, 30)}.{random.randint(0, 255)}.0/24"
@@ -74,15 +80,21 @@ class Controllers(Cluster):
         with ThreadPoolExecutor() as pool:
             # All of a cluster look for each other while they start, so they start together.
             brokers = {name: pool.submit(self._broker, name) for name in STORES}
-            for name in STORES:
+            if self.kind == "postgresql":
+                self.postgresql = PostgreSQL(address=ADDRESSES["a"], prefix=self.on("a"))
+                self._programs.append(self.postgresql)
+            for name in STORES if self.kind == "galera" else ():
                 self.nodes[name] = self._node(name)
                 self._programs.append(self.nodes[name])
             self.brokers = {name: begun.result() for name, begun in brokers.items()}
         self._programs += self.brokers.values()
-        self.nodes["a"].ask("CREATE DATABASE IF NOT EXISTS heat CHARACTER SET utf8mb4")
+        if self.kind == "postgresql":
+            self.postgresql.execute("CREATE DATABASE heat")
+        else:
+            self.nodes["a"].ask("CREATE DATABASE IF NOT EXISTS heat CHARACTER SET utf8mb4")
         self.caches = {name: Memcached(ADDRESSES[name], 11211, self.on(name)) for name in STORES}
         self._programs += self.caches.values()
-        for name in STORES:
+        for name in self.nodes:
             self.process(name, "galera-check", f"galera-check@{name}", *self._check(name))
         for name in ("a", *CONTROLLERS):
             self._configure(name)
@@ -145,7 +157,7 @@ class Controllers(Cluster):
     def _configure(self, name: str) -> None:
         brokers = ",".join(f"samovar:secret@{ADDRESSES[one]}:5672" for one in STORES)
         text = CONF.format(
-            brokers=f"rabbit://{brokers}/", front=FRONT, address=ADDRESSES[name], external=self.external,
+            brokers=f"rabbit://{brokers}/", front=FRONT, database=self._database_url(), address=ADDRESSES[name], external=self.external,
             caches=",".join(cache.address for cache in self.caches.values()),
         )  # fmt: skip
         sections = (
@@ -158,7 +170,8 @@ class Controllers(Cluster):
 
     def _proxies(self, *, force: bool) -> None:
         """`samovar deploy proxy` on both endpoints."""
-        controller = {"roles": ["database"], "services": [
+        stores = ["database"] if self.kind == "galera" else []
+        controller = {"roles": stores, "services": [
             *("identity", "key-manager", "orchestration-api", "cloudformation-api", "loadbalancer-api")
         ]}  # fmt: skip
         for name in ENDPOINTS:
@@ -168,12 +181,12 @@ class Controllers(Cluster):
                 threading.Thread(target=_heard, args=(folder,), daemon=True).start()
             document = {
                 "nodes": [
-                    {"name": "a", "address": ADDRESSES["a"], "roles": ["endpoint", "database"], "services": list(ON_A)},
+                    {"name": "a", "address": ADDRESSES["a"], "roles": ["endpoint", *stores], "services": list(ON_A)},
                     *({"name": one, "address": ADDRESSES[one], **controller} for one in CONTROLLERS),
                     {"name": "d", "address": ADDRESSES["d"], "roles": ["endpoint"]},
                 ],
                 "virtual": {"internal": f"{FRONT}/24"},
-                "database": {"kind": "galera"},
+                **({"database": {"kind": "galera"}} if self.kind == "galera" else {}),
                 "proxy": {
                     "config_dir": str(folder / "etc"), "run_dir": str(folder / "run"),
                     "user": "", "group": "", "log": str(folder / "log"),
@@ -245,6 +258,40 @@ class Controllers(Cluster):
         )
         address = rows[0][0].split(":")[0]  # type: ignore[index]
         return next(name for name, own in ADDRESSES.items() if own == address)
+
+    def _database_url(self) -> str:
+        if self.kind == "postgresql":
+            return f"postgresql://samovar@{ADDRESSES['a']}/heat"
+        return f"mysql+pymysql://samovar:secret@{FRONT}/heat"
+
+    def query(self, statement: str) -> list[tuple[object, ...]]:
+        """What a statement gives in the services' database."""
+        if self.kind == "postgresql":
+            return self.postgresql.ask(statement, "heat")
+        return self.nodes["c"].ask_heat(statement)
+
+    def database_victim(self, name: str) -> str:
+        """The machine of the node that is meant: one of its own, or the `writer`."""
+        if self.kind == "postgresql":
+            return "a"
+        if name == "writer":
+            with contextlib.suppress(Exception):  # there is none at the moment
+                return self.writer()
+        return name if name in self.nodes else "c"
+
+    def hurt_database(self, name: str, *, freeze: bool) -> None:
+        """Freeze or kill the node on that machine."""
+        if self.kind == "postgresql":
+            return self.postgresql.freeze() if freeze else self.postgresql.end(signal.SIGKILL)
+        return self.nodes[name].send(signal.SIGSTOP) if freeze else self.nodes[name].end(signal.SIGKILL)
+
+    def mend_database(self, name: str, *, freeze: bool) -> None:
+        """And have it back."""
+        if self.kind == "postgresql":
+            return self.postgresql.thaw() if freeze else self.postgresql.begin()
+        if freeze:
+            return self.nodes[name].send(signal.SIGCONT)
+        return self.nodes[name].begin([node for other, node in self.nodes.items() if other != name])
 
     def database_gone(self) -> None:
         for node in self.nodes.values():
@@ -325,10 +372,11 @@ def _heard(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def controllers(folder: Path) -> Iterator[Controllers]:
+def controllers(folder: Path, kind: str = "galera") -> Iterator[Controllers]:
     """The whole of it, gone afterwards."""
     machines = Machines(ADDRESSES)
     made = Controllers(folder, machines)
+    made.kind = kind
     try:
         machines.build()
         made.start()
