@@ -372,8 +372,11 @@ def test_policies_and_rules(options):
 
 def test_what_administrators_offer(options):
     o = options
-    data = '\'{{"compute_flavor": "samovar-amphora"}}\''
-    o.json(f"flavorprofile create --name fp --provider amphora --flavor-data {data}", admin=True)
+    data = '\'{{"compute_flavor": "%s"}}\''
+    words = "flavorprofile create --name fp --provider amphora --flavor-data"
+    refused = o.run(f"{words} {data % 'nosuch'}", admin=True, status=1)
+    assert "Compute has no flavor nosuch" in refused.stderr
+    o.json(f"{words} {data % 1}", admin=True)
     o.run("flavorprofile set --name fq --provider octavia --flavor-data {{}} fp", admin=True)
     for chosen in ("--name fq", "--provider octavia"):
         o.names_in(f"flavorprofile list {chosen}", ["fq"], admin=True)
@@ -389,6 +392,8 @@ def test_what_administrators_offer(options):
     o.has("flavor show h", {"description": "", "enabled": True})
     zone = '\'{{"compute_zone": "nova"}}\''
     words = "availabilityzoneprofile create --name zp --provider amphora --availability-zone-data"
+    refused = o.run(f"{words} {zone.replace('nova', 'mars')}", admin=True, status=1)
+    assert "Compute has no availability zone mars" in refused.stderr
     o.json(f"{words} {zone}", admin=True)
     words = "availabilityzoneprofile set --name zq --provider octavia --availability-zone-data"
     o.run(f"{words} {zone} zp", admin=True)

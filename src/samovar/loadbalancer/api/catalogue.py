@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Column, Connection, RowMapping, Table, delete, insert, select, update
 
+from samovar.clients import CloudError, CloudUnreachable, ServiceNotInCatalog, segment
 from samovar.database import new_id
 from samovar.web import Api, Call, Reply
 
@@ -161,7 +162,7 @@ class Catalogue:
             wrapped(call.body, self.offer.argument, self.kind.name),
             self.offer.fields,
         )
-        self._check_data(given)
+        await self._check_cloud(self._check_data(given))
         if self.kind.identity == "id":
             given["id"] = new_id()
 
@@ -181,6 +182,8 @@ class Catalogue:
             wrapped(call.body, self.offer.argument, self.kind.name),
             self.offer.fields,
         )
+        former = await self.backend.database.read(lambda connection: self._find(connection, call.path["id"]))
+        await self._check_cloud(self._check_data({**former, **given}))
 
         def run(change: Change) -> Any:
             row = self._find(change.connection, call.path["id"])
@@ -242,10 +245,11 @@ class Catalogue:
         if change.connection.execute(select(table.c.id).where(table.c.id == wanted)).first() is None:
             raise bad(f"The profile {wanted} does not exist.")
 
-    def _check_data(self, given: Mapping[str, Any]) -> None:
-        """Raise 400 unless provider and data can be used, 501 for keys that the provider does not know."""
+    def _check_data(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The data. Raise 400 unless provider and data can be used, 501 for keys that the provider does not
+        know."""
         if self.offer.data is None:
-            return
+            return {}
         provider, text = given["provider_name"], given[self.offer.data]
         if provider not in self.backend.settings.providers:
             raise bad(f"Provider '{provider}' is not enabled.")
@@ -256,6 +260,26 @@ class Catalogue:
         if not isinstance(data, dict):
             raise invalid(self.offer.data, text, "Value should be a JSON object in a string")
         check_profile(provider, data, self.offer.keys or {})
+        return data
+
+    async def _check_cloud(self, data: Mapping[str, Any]) -> None:
+        """Raise 400 for a flavor or a zone that compute says it has not."""
+        flavor, zone = data.get("compute_flavor"), data.get("compute_zone")
+        try:
+            if flavor:
+                await self._compute(f"/flavors/{segment(flavor)}")
+            if zone:
+                zones = (await self._compute("/os-availability-zone"))["availabilityZoneInfo"]
+                if zone not in (one["zoneName"] for one in zones):
+                    raise bad(f"Compute has no availability zone {zone[:255]}.")
+        except CloudError as error:
+            if flavor and error.not_found:
+                raise bad(f"Compute has no flavor {flavor[:255]}: its id is needed.") from error
+        except (CloudUnreachable, ServiceNotInCatalog):
+            return  # what cannot be known now is told when a load balancer is made
+
+    async def _compute(self, path: str) -> Any:
+        return await self.backend.clouds.own.get("compute", path)
 
 
 def check_profile(provider: str, data: Mapping[str, Any], keys: Mapping[str, str]) -> None:
