@@ -73,6 +73,10 @@ async def test_spellings_of_paths(member, lb):
     status, body = await member.ask("GET", "/nonsense")
     assert (status, set(body)) == (404, {"code", "title", "description"})
     assert (await member.ask("PATCH", "/pools"))[0] == 405
+    for method in ("PUT", "DELETE"):
+        assert await member.refused(method, "/pools") == (400, 'Missing argument: "id"')
+    for accepted, answer in (("text/html", 406), ("text/html, */*;q=0.1", 200), ("application/json", 200)):
+        assert (await member.raw("GET", "/pools", headers={"accept": accepted})).status == answer
 
 
 async def test_bodies_that_are_none(member):

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, Table, select
 from samovar.web import Api, Call, Reply
 
 from .change import LABELS, Backend, Change
-from .faults import not_found
+from .faults import bad, not_found
 from .fields import Fields
 from .listing import Kind, chosen, index
 from .views import VIEWS, Shown, listed
@@ -49,6 +49,8 @@ class Objects:
         api.route("GET", root + "/{id}", self.show)
         api.route("PUT", root + "/{id}", self.update)
         api.route("DELETE", root + "/{id}", self.delete)
+        for method in ("PUT", "DELETE"):
+            api.route(method, root, nameless)
 
     async def index(self, call: Call) -> Any:
         return await index(self.backend, self.kind, call)
@@ -79,6 +81,11 @@ class Objects:
         """How the object looks in this very transaction."""
         row = change.find(self.kind.table, identity)
         return {self.kind.name: self.kind.view(change.connection, [row])[0]}
+
+
+async def nameless(call: Call) -> Any:
+    """A change of a whole collection, which there is not."""
+    raise bad('Missing argument: "id"')
 
 
 def fetch(connection: Connection, table: Table, identity: str) -> RowMapping:

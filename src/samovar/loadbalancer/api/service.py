@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from samovar.auth import Policy, TokenValidator
@@ -89,7 +91,8 @@ class Service:
 
 
 class Spellings:
-    """Brings the spellings of paths that Octavia takes to the canonical one.
+    """Brings the spellings of paths that Octavia takes to the canonical one, and tells who wants no JSON that
+    there is nothing else.
 
     ``/v2`` for ``/v2.0``, no ``lbaas``, a slash or ``.json`` at the end.
     """
@@ -99,11 +102,26 @@ class Spellings:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            if not takes_json(Headers(scope=scope).getlist("accept")):
+                await NOT_ACCEPTABLE(scope, receive, send)
+                return
             root = scope.get("root_path", "")
             path: str = scope["path"]
             inner = path[len(root) :] if root and path.startswith(root) else path
             scope = {**scope, "path": path[: len(path) - len(inner)] + canonical(inner)}
         await self._application(scope, receive, send)
+
+
+NOT_ACCEPTABLE = JSONResponse(
+    {"code": 406, "title": "Not Acceptable", "description": "This API answers in application/json alone."},
+    406,
+)
+
+
+def takes_json(accepted: Sequence[str]) -> bool:
+    """Whether an answer in JSON is among what a client accepts; it accepts all when it says nothing."""
+    ranges = [one.partition(";")[0].strip().lower() for value in accepted for one in value.split(",")]
+    return not any(ranges) or any(one in ("*/*", "application/*", "application/json") for one in ranges)
 
 
 def canonical(path: str) -> str:
