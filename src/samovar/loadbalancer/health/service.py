@@ -249,6 +249,8 @@ class Service:
     async def _runs(self, server_id: str) -> bool:
         try:
             server = (await self._cloud.get("compute", f"/servers/{server_id}"))["server"]
+        except (CloudUnreachable, ServiceNotInCatalog):
+            return True  # nothing is known of it; its silence goes on being counted
         except CloudError as error:
             return error.status != 404
         return bool(server["status"] in ("ACTIVE", "BUILD", "REBOOT"))

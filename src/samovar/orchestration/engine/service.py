@@ -121,7 +121,7 @@ class Service:
 
     async def _called(self, ids: Sequence[str]) -> None:
         for start in range(0, len(ids), CLAIM_BATCH):  # what rang together may be more than one claim takes
-            left = await self._claim(ids[start : start + CLAIM_BATCH])
+            left = await self._claim_rung(ids[start : start + CLAIM_BATCH])
             if left:
                 await self.parts.bus.announce(LEFT_TOPIC, *left)
 
@@ -129,7 +129,14 @@ class Service:
         """What an engine had no place for, whoever has one takes."""
         for start in range(0, len(ids), CLAIM_BATCH):
             if self._places() > 0:
-                await self._claim(ids[start : start + CLAIM_BATCH])
+                await self._claim_rung(ids[start : start + CLAIM_BATCH])
+
+    async def _claim_rung(self, ids: Sequence[str]) -> list[str]:
+        try:
+            return await self._claim(ids)
+        except DatabaseUnavailable as error:
+            log.warning("what was rung for is found by the sweeper, when the database answers: %s", error)
+            return []
 
     def _places(self) -> int:
         return self._workers - sum(1 for held in self._held.values() if held.depth == 0)
