@@ -108,3 +108,26 @@ async def test_a_patch_keeps_what_the_environment_says_of_resources(heat: Client
     assert merged == both | {"My::Two": "OS::Heat::None"}
     last = hooks(a="pre-delete", b="post-delete")["resource_registry"]
     assert await registry(environment=hooks(b="post-delete")) == last | {"My::Two": "OS::Heat::None"}
+
+
+async def test_what_is_in_a_restricted_resource_is_restricted(heat: Client) -> None:
+    def request(inner: str, other: str) -> dict[str, Any]:
+        value = {"type": "OS::Heat::Value", "properties": {"value": other}}
+        resources = {"n": {"type": "inner.yaml"}, "v": value}
+        nested = {"heat_template_version": "2021-04-16"}
+        nested["resources"] = {"t": {"type": "OS::Heat::TestResource", "properties": {"value": inner}}}  # type: ignore[assignment]
+        registry = {"resources": {"n": {"restricted_actions": "update"}}}
+        return {
+            "template": {"heat_template_version": "2021-04-16", "resources": resources},
+            "files": {"inner.yaml": json.dumps(nested)},
+            "environment": {"resource_registry": registry},
+        }
+
+    url = await heat.create(**request("a", "b"))
+    await heat.until(url, "CREATE_COMPLETE")
+    assert (await heat("PUT", url, request("a", "c"))).status == 202
+    await heat.until(url, "UPDATE_COMPLETE")
+    assert (await heat("PUT", url, request("x", "c"))).status == 202
+    failed = await heat.until(url, "UPDATE_FAILED")
+    assert "resources.n: update is restricted for resource." in failed["stack_status_reason"]
+    assert (await heat("GET", f"{url}/resources/n")).json["resource"]["resource_status"] == "CREATE_COMPLETE"

@@ -62,9 +62,13 @@ class Service:
             refuse_signal(loaded, row, details)
         except ActionNotAllowed as error:
             raise refusal("InvalidAction", str(error)) from error
-        await take_signal(loaded, row, details)
         if call.request.method == "POST":
+            await take_signal(loaded, row, details)
             return Reply(200, "")
+        try:
+            await take_signal(loaded, row, details, answered=True)
+        except ActionNotAllowed as error:
+            raise refusal("InvalidParameterValue", str(error)) from error
         return Reply(200, f"<resource>{escape(name)}</resource>", {"content-type": "text/xml"})
 
     @staticmethod

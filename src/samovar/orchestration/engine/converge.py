@@ -256,6 +256,8 @@ class Converge:
             case Action.UPDATE:
                 return self._update(row, wanted, change)
             case _:
+                if wanted.kind.nested and "update" in self._restricted(wanted.name):
+                    return self._update_unless_restricted(row, wanted, change)
                 if wanted.kind.nested:
                     return self.nested.update(row, wanted)
                 self._note_requirements(row, wanted)
@@ -269,7 +271,7 @@ class Converge:
             self.steps.end(row, "UPDATE", told, counted=False)
 
     def _change(self, row: Resource, wanted: Wanted, observed: Mapping[str, Observed]) -> Change:
-        restricted = frozenset(self.run.texts.environment.registry.restricted_actions(wanted.name))
+        restricted = self._restricted(wanted.name)
         desired = _OneResource(self.run.stack.name, wanted.desired(restricted), wanted.kind)
         stored = stored_resource(row)
         if wanted.kind.declared.signal_responder and not wanted.metadata:
@@ -278,6 +280,16 @@ class Converge:
         change = plan.change_of(wanted.name)
         assert change is not None
         return change
+
+    def _restricted(self, name: str) -> frozenset[str]:
+        return frozenset(self.run.texts.environment.registry.restricted_actions(name))
+
+    async def _update_unless_restricted(self, row: Resource, wanted: Wanted, change: Change) -> None:
+        """Nothing of the resource itself changes: what is in it must not, either."""
+        if await self.nested.would_change(row, wanted):
+            refused = replace(change, refusals=("updating it is restricted by the environment",))
+            await self._refused_by_plan(row, refused)
+        self._note_requirements(row, wanted)
 
     def _make(self, row: Resource, wanted: Wanted) -> Work:
         if wanted.external_id is not None:

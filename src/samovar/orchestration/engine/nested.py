@@ -88,6 +88,18 @@ class NestedSteps:
         self.run.forget_attributes(row)
         self.steps.end(row, action, whole=True)
 
+    async def would_change(self, row: Resource, wanted: Wanted) -> bool:
+        """Whether an update gives the nested stack another definition than it has."""
+        present = await load_child(self.run, row)
+        if present is None:
+            return True
+        now = present.definition
+        for phase in child_plan(self.run, wanted, row.data, present).phases:
+            then = child_definition(self.run, wanted, phase)
+            if (then.template, then.environment, then.files) != (now.template, now.environment, now.files):
+                return True
+        return False
+
     def clear(self, row: Resource) -> Work:
         """Have the nested stack remove what it had to leave; all that needed it has changed by now."""
         return self.steps.guarded(row, "UPDATE", lambda: self._clear(row))

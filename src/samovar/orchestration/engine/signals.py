@@ -69,11 +69,12 @@ def refuse_signal(loaded: LoadedStack, row: Resource, details: Any) -> None:
         )
 
 
-async def take_signal(loaded: SignalledStack, row: Resource, details: Any) -> None:
+async def take_signal(loaded: SignalledStack, row: Resource, details: Any, *, answered: bool = False) -> None:
     """Let the resource's behaviour take the signal; write its event; wake what waits for it.
 
-    A signal that the behaviour refuses is lost, as Heat's are; the log tells. One that clears a hook is
-    for the engine, whatever the type. Raises ActionNotAllowed for a hook that is not set.
+    A signal that the behaviour refuses is lost, as Heat's are, and the log tells; where the signaller gets an
+    answer, ActionNotAllowed is raised. One that clears a hook is for the engine, whatever the type. Raises
+    ActionNotAllowed for a hook that is not set.
     """
     hook = _hook_of(details)
     if hook is not None:
@@ -95,6 +96,8 @@ async def take_signal(loaded: SignalledStack, row: Resource, details: Any) -> No
             row = resource_of(found, loaded.parts.vault)
         except ResourceFailed as error:
             log.warning("a signal to %s of stack %s is refused: %s", row.name, loaded.stack.name, error)
+            if answered:
+                raise ActionNotAllowed(str(error), "InvalidParameterValue") from error
             return
     else:
         log.error("a signal to %s of stack %s could not be written", row.name, loaded.stack.name)
