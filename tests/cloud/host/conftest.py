@@ -51,6 +51,23 @@ try:
 except OSError as error:
     print("nobody:", error)
 """
+TALKER = """
+import socket, sys
+where, port = sys.argv[1], int(sys.argv[2])
+if where.startswith("listen"):  # "listen", or "listen ADDRESS"
+    listener = socket.create_server((where[7:], port))
+print("ready", flush=True)
+one = listener.accept()[0] if where.startswith("listen") else socket.create_connection((where, port), 5)
+for line in sys.stdin:
+    if line.startswith("hear "):
+        one.settimeout(float(line.split()[1]))
+        try:
+            print(one.recv(99).decode().strip(), flush=True)
+        except TimeoutError:
+            print("nothing", flush=True)
+    else:
+        one.sendall(line.encode())
+"""
 OPEN_ALL = (
     RuleSpec(direction="ingress", ethertype="IPv4"),
     RuleSpec(direction="ingress", ethertype="IPv6"),
@@ -87,6 +104,36 @@ async def ring(
 
 def greeting(answer: str) -> bool:
     return " saw " in answer
+
+
+class Talker:
+    """One end of a connection: in a server or on the host (None), told by the test when to say and when to hear something."""
+
+    def __init__(self, namespace: str | None, *where: str) -> None:
+        command = in_namespace(namespace, sys.executable, "-I", "-S", "-c", TALKER, *where)
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        assert self._line() == "ready"
+
+    def __enter__(self) -> Talker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def say(self, words: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{words}\n")
+        self._process.stdin.flush()
+
+    def hear(self, seconds: float) -> str:
+        self.say(f"hear {seconds}")
+        return self._line()
 
 
 class Greeters:

@@ -5,33 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import sys
 
 import pytest
 
 from samovar.cloud.host import HostError
 from samovar.cloud.host.specs import Address, AddressPair, RuleSpec, SubnetSpec
 
-from .conftest import OPEN_ALL, Cloud, Greeters, greeting, home, in_namespace, only_port, ring
+from .conftest import OPEN_ALL, Cloud, Greeters, Talker, greeting, home, in_namespace, only_port, ring
 
 pytestmark = pytest.mark.kernel
-TALKER = """
-import socket, sys
-where, port = sys.argv[1], int(sys.argv[2])
-if where == "listen":
-    listener = socket.create_server(("", port))
-print("ready", flush=True)
-one = listener.accept()[0] if where == "listen" else socket.create_connection((where, port), 5)
-for line in sys.stdin:
-    if line.startswith("hear "):
-        one.settimeout(float(line.split()[1]))
-        try:
-            print(one.recv(99).decode().strip(), flush=True)
-        except TimeoutError:
-            print("nothing", flush=True)
-    else:
-        one.sendall(line.encode())
-"""
 
 
 async def test_servers_of_a_network_reach_each_other(cloud: Cloud, greeters: Greeters) -> None:
@@ -69,36 +51,6 @@ async def test_withdrawing_a_rule_closes_and_a_new_rule_opens(cloud: Cloud, gree
     assert report.changed == (one.id,)
     assert not greeting(await ring(home(two), "10.0.0.10", 80, timeout=0.3))
     assert greeting(await ring(home(two), "10.0.0.10", 81))
-
-
-class Talker:
-    """One end of a connection: in a server, told by the test when to say and when to hear something."""
-
-    def __init__(self, namespace: str, *where: str) -> None:
-        command = in_namespace(namespace, sys.executable, "-I", "-S", "-c", TALKER, *where)
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
-        assert self._line() == "ready"
-
-    def __enter__(self) -> Talker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
-
-    def say(self, words: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{words}\n")
-        self._process.stdin.flush()
-
-    def hear(self, seconds: float) -> str:
-        self.say(f"hear {seconds}")
-        return self._line()
 
 
 async def test_a_withdrawn_rule_ends_what_it_let_in_and_nothing_else(cloud: Cloud) -> None:

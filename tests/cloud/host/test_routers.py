@@ -15,7 +15,7 @@ import pytest
 from samovar.cloud.host import HostError
 from samovar.cloud.host.specs import Address, FloatingIp, Route, RouterInterface
 
-from .conftest import Cloud, Greeters, Tenant, greeting, home, in_namespace, only_port, ring
+from .conftest import Cloud, Greeters, Talker, Tenant, greeting, home, in_namespace, only_port, ring
 
 pytestmark = pytest.mark.kernel
 
@@ -51,6 +51,29 @@ async def test_servers_go_out_with_their_floating_ip_or_the_routers_address(
     assert await ring(home(two), f"{cloud.range}.1", 8099) == f"the host saw {cloud.range}.10"
     await cloud.host.ensure_router(tenant.router(10, enable_snat=False))
     assert not greeting(await ring(home(two), f"{cloud.range}.1", 8099, timeout=0.3))
+
+
+async def test_a_floating_ip_that_goes_ends_its_own_connections_only(cloud: Cloud) -> None:
+    tenant = cloud.tenant()
+    one, two = tenant.port(10), tenant.port(11)
+    await cloud.host.ensure_network(tenant.network(one, two))
+    floating = f"{cloud.range}.100"
+    await outside(cloud, tenant, floating_ips=(FloatingIp(floating, "10.0.0.10"),))
+    with (
+        Talker(None, f"listen {cloud.range}.1", "8097") as host,
+        Talker(home(two), f"{cloud.range}.1", "8097") as downloading,
+        Talker(home(one), "listen", "80") as served,
+        Talker(None, floating, "80") as client,
+    ):
+        client.say("first")
+        assert served.hear(5) == "first"
+        downloading.say("begin")
+        assert host.hear(5) == "begin"
+        await cloud.host.ensure_router(tenant.router(10))
+        host.say("late")
+        assert downloading.hear(5) == "late"
+        client.say("second")
+        assert served.hear(0.3) == "nothing"
 
 
 async def test_a_server_reaches_floating_ips_behind_its_own_router(cloud: Cloud, greeters: Greeters) -> None:

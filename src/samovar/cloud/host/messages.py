@@ -18,6 +18,7 @@ __all__ = [
     "delete_link",
     "delete_route",
     "flush_connections",
+    "forget_connection",
     "interface_header",
     "packed",
     "set_link",
@@ -27,7 +28,8 @@ __all__ = [
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
-CT_DELETE = 1 << 8 | 2
+CT_GET, CT_DELETE = 1 << 8 | 1, 1 << 8 | 2
+CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_TUPLE_IP, CTA_IP_V4_DST = 1, 2, 1, 2
 NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
 NESTED = 0x8000
 IFF_UP = 1
@@ -169,6 +171,12 @@ def _route(destination: str, nexthop: str, index: int, metric: int) -> bytes:
 def flush_connections() -> Message:
     """Forget all tracked connections of the namespace (for a socket of the netfilter protocol)."""
     return Message(CT_DELETE, 0, bytes(4), "forget tracked connections")
+
+
+def forget_connection(tuple_: bytes) -> Message:
+    """Forget the tracked IPv4 connection that began with these addresses and ports, as a dump has them."""
+    body = bytes((socket.AF_INET, 0, 0, 0)) + attribute(NESTED | CTA_TUPLE_ORIG, tuple_)
+    return Message(CT_DELETE, 0, body, "forget a tracked connection")
 
 
 def packed(address: str) -> tuple[int, bytes]:

@@ -10,12 +10,17 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from msgspec import Struct
 
 from samovar.cloud.host.errors import HostError, kernel_refusal
 from samovar.cloud.host.messages import (
+    CT_GET,
+    CTA_IP_V4_DST,
+    CTA_TUPLE_IP,
+    CTA_TUPLE_ORIG,
+    CTA_TUPLE_REPLY,
     OURS,
     RTM_GETADDR,
     RTM_GETLINK,
@@ -139,6 +144,20 @@ class Netlink:
                 nexthop = _text(family, fields[5]) if 5 in fields else ""
                 index, metric = _number(fields.get(4)), _number(fields.get(6))
                 found.append(RouteEntry(destination, nexthop, index, metric, protocol == OURS))
+        return found
+
+    def connections_to(self, addresses: Collection[str]) -> list[bytes]:
+        """Tracked IPv4 connections that were begun to one of the addresses, or whose answers go there.
+
+        Each as `forget_connection` wants it. For a socket of the netfilter protocol.
+        """
+        wanted = {socket.inet_aton(address) for address in addresses}
+        found = []
+        for body in self._dump(CT_GET, bytes((socket.AF_INET, 0, 0, 0))):
+            fields = _attributes(body, 4)
+            ends = (_attributes(fields[kind], 0)[CTA_TUPLE_IP] for kind in (CTA_TUPLE_ORIG, CTA_TUPLE_REPLY))
+            if any(_attributes(end, 0)[CTA_IP_V4_DST] in wanted for end in ends):
+                found.append(fields[CTA_TUPLE_ORIG])
         return found
 
     def _run(self, messages: Sequence[Message], ignore: Sequence[int]) -> None:

@@ -8,6 +8,7 @@ server's call to a floating IP behind its own router (hairpin), whose answer has
 
 from __future__ import annotations
 
+import errno
 from ipaddress import ip_address, ip_interface
 
 from msgspec import Struct
@@ -21,7 +22,7 @@ from samovar.cloud.host.interfaces import (
     drop_link,
     loopback_and_defaults,
 )
-from samovar.cloud.host.messages import add_veth, flush_connections, set_link
+from samovar.cloud.host.messages import add_veth, flush_connections, forget_connection, set_link
 from samovar.cloud.host.namespaces import external_namespace, network_namespace, router_namespace
 from samovar.cloud.host.netlink import NETLINK_NETFILTER, Link, Netlink
 from samovar.cloud.host.networks import BRIDGE
@@ -32,6 +33,7 @@ from samovar.cloud.host.specs import Address, Route, RouterGateway, RouterInterf
 __all__ = ["Routers", "nat_table"]
 
 GATEWAY = "qg"
+FLOATING = "floating_to_fixed"
 BODY = """\
 map floating_to_fixed { type ipv4_addr : ipv4_addr; }
 map fixed_to_floating { type ipv4_addr : ipv4_addr; }
@@ -194,9 +196,18 @@ class Routers:
             return ABSENT
         run_nft(self._host.namespaces, name, table.script(previous))
         if previous is not None and table.narrows(previous):
-            with Netlink(self._host.namespaces, name, protocol=NETLINK_NETFILTER) as netfilter:
-                netfilter.run(flush_connections())
+            self._forget(name, table, previous)
         return table
+
+    def _forget(self, name: str, table: Table, previous: Table) -> None:
+        """End the connections that wear an address that is not theirs any more, and no others."""
+        with Netlink(self._host.namespaces, name, protocol=NETLINK_NETFILTER) as netfilter:
+            if table.body != previous.body:  # the router's own address
+                netfilter.run(flush_connections())
+                return
+            gone = previous.elements[FLOATING] - table.elements[FLOATING]
+            found = netfilter.connections_to({pair.partition(" ")[0] for pair in gone})
+            netfilter.run(*map(forget_connection, found), ignore=(errno.ENOENT,))
 
 
 def nat_table(spec: RouterSpec) -> Table | None:
@@ -207,7 +218,7 @@ def nat_table(spec: RouterSpec) -> Table | None:
     last = f'oifname "{GATEWAY}" snat to {own}\n' if spec.enable_snat and own is not None else ""
     pairs = [one for one in spec.floating_ips if ":" not in one.floating]
     elements = {
-        "floating_to_fixed": frozenset(f"{one.floating} : {one.fixed}" for one in pairs),
+        FLOATING: frozenset(f"{one.floating} : {one.fixed}" for one in pairs),
         "fixed_to_floating": frozenset(f"{one.fixed} : {one.floating}" for one in pairs),
     }
     return Table("ip", "samovar", BODY + last + "}\n", elements)
