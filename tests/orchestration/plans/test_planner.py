@@ -217,6 +217,20 @@ def test_restricted_actions_refuse():
     assert [text for _, text in plan.refusals] == ["updating it is restricted by the environment"]
 
 
+def test_what_changes_inside_a_restricted_nested_stack_is_refused_too():
+    inner = applied(Wanted({"x": {"properties": {"value": "old"}}}))
+    (row,) = applied(Wanted({"a": {}})).resources
+    stored = StoredStack((replace(row, nested=inner),))
+
+    def refusals(value):
+        nested = Wanted({"x": {"properties": {"value": value}}}, inner)
+        wanted = {"a": {"restricted_actions": frozenset({"update"}), "nested": nested}}
+        return [(each.full_path, text) for each, text in make_plan(stored, Wanted(wanted, stored)).refusals]
+
+    assert refusals("new") == [("a", "updating it is restricted by the environment")]
+    assert refusals("old") == []
+
+
 def test_an_external_id_may_not_change():
     row = StoredResource("a", TEST, "1", "p", external_id="p")
     stored = StoredStack((row,))

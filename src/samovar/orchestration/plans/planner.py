@@ -218,13 +218,14 @@ class _Decision:
         refusals: tuple[str, ...] = (),
     ) -> Change:
         wanted = self.wanted
-        if action is Action.UPDATE and not refusals and "update" in wanted.restricted_actions:
-            refusals = ("updating it is restricted by the environment",)
         nested = None
         if wanted.nested is not None:
             nested = make_plan(
                 row.nested or StoredStack(), wanted.nested, self.observed, (*self.path, wanted.name)
             )
+        changes = action is Action.UPDATE or (nested is not None and not nested.is_empty)
+        if changes and not refusals and "update" in wanted.restricted_actions:
+            refusals = ("updating it is restricted by the environment",)
         reasons = [Reason(f'property "{each.name}" changes', each.name) for each in properties]
         reasons += [Reason(f"its {aspect.replace('_', ' ')} changes") for aspect in aspects]
         if action is Action.UPDATE and not reasons:
