@@ -9,7 +9,7 @@ from .credentials import (
     TokenCredentials,
     TrustCredentials,
 )
-from .errors import CloudError, CloudUnreachable, ServiceNotInCatalog
+from .errors import CloudError, CloudUnreachable, ServiceNotInCatalog, is_down
 from .event_stream import NoEventStream, ServerEvent, event_stream
 from .finishing import to_its_end
 from .keystone import KeystoneValidator
@@ -34,6 +34,7 @@ __all__ = [
     "Transport",
     "TrustCredentials",
     "event_stream",
+    "is_down",
     "segment",
     "to_its_end",
 ]

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+TAGS = re.compile(r"<[^>]*>")
+
 
 class CloudError(Exception):
     """The cloud refused a request."""
@@ -54,9 +56,6 @@ class CloudError(Exception):
         return self.status in (429, 500, 502, 503, 504)
 
 
-TAGS = re.compile(r"<[^>]*>")
-
-
 class CloudUnreachable(ConnectionError):
     """The service did not answer; nothing is known of what it did with the request.
 
@@ -75,6 +74,11 @@ class ServiceNotInCatalog(LookupError):
         where = f" in region {region}" if region else ""
         super().__init__(f"The cloud's catalog has no {service} service{where}.")
         self.service = service
+
+
+def is_down(error: BaseException) -> bool:
+    """Whether the cloud itself is in trouble: it does not answer, or says so (5xx)."""
+    return isinstance(error, CloudUnreachable) or (isinstance(error, CloudError) and error.status >= 500)
 
 
 def words(body: Any, status: int) -> str:

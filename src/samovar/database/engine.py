@@ -234,7 +234,6 @@ class Database:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             if postgresql:
                 connection.execute(text("SET lock_timeout = 0"))
-            if postgresql:
                 connection.execute(text("SELECT pg_advisory_lock(:key)"), key)
             else:
                 while not connection.execute(text("SELECT GET_LOCK(:key, 30)"), key).scalar():

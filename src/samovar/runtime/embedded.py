@@ -27,6 +27,7 @@ from samovar.clients import (
     PasswordCredentials,
     TokenCredentials,
     Transport,
+    is_down,
 )
 from samovar.cloud import identity
 from samovar.config import DOORS, Settings
@@ -198,7 +199,7 @@ class Embedded:
                 self._own_project = await own.project_id()
                 self._stack_domain = await users.stack_domain(settings.keystone, own)
             except (CloudError, LookupError) as error:
-                if isinstance(error, CloudError) and error.status >= 500:
+                if is_down(error):
                     raise
                 raise StartError(f"[keystone_authtoken]: {self.addresses.auth_url}: {error}") from error
             return RememberingValidator(KeystoneValidator(own), self._cache, remembering)

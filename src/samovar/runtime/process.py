@@ -14,16 +14,17 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import uvicorn
 from sqlalchemy import make_url
 from starlette.types import ASGIApp
 
 from samovar import __version__
-from samovar.clients import CloudError, CloudUnreachable
+from samovar.clients import is_down
 from samovar.config import DOORS, OptionsError, Settings
 from samovar.database import Database, DatabaseUnavailable, now
 from samovar.database.migrate import MigrationError, upgrade
@@ -40,6 +41,7 @@ from .rooms import import_rooms
 from .secrets import SecretsDiffer
 from .supervisor import sign_of_life, tell
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 DRAIN_SECONDS = 10
 METRICS_PORTS = 32
@@ -124,7 +126,9 @@ async def _serve(
         if not await _upgraded(database, settings.database.patience, stopping):
             return
         services = await _prepared(
-            lambda: Embedded(settings, wanted, database, origin=origin, agent_socket=agent_socket), stopping
+            lambda: Embedded(settings, wanted, database, origin=origin, agent_socket=agent_socket),
+            database,
+            stopping,
         )
     except (MigrationError, DatabaseUnavailable, SecretsDiffer, OptionsError, ValueError) as error:
         raise StartError(str(error)) from error
@@ -188,37 +192,50 @@ async def _upgraded(database: Database, patience: float, stopping: asyncio.Event
     A server that cannot be reached is waited for without end: machines come up in any order. One that
     refuses us is given `patience` seconds. Raises DatabaseUnavailable, MigrationError.
     """
-    deadline, told = time.monotonic() + patience, ""
-    while not stopping.is_set():
-        try:
-            upgrade(database)
-            database.look(now)  # from here on by the database's clock, where this machine's is wrong
-            return True
-        except DatabaseUnavailable as error:
-            hopeless = database.url.get_backend_name() == "sqlite" or is_refused(error)
-            if hopeless and time.monotonic() > deadline:
-                raise
-            if str(error) != told:
-                told = str(error)
-                log.warning("waiting for the database: %s", told)
-        await _patient(stopping)
-    return False
+    deadline = time.monotonic() + patience
+
+    async def upgrading() -> bool:
+        upgrade(database)
+        database.look(now)  # from here on by the database's clock, where this machine's is wrong
+        return True
+
+    def may_pass(error: BaseException) -> bool:
+        early = isinstance(error, DatabaseUnavailable) and time.monotonic() <= deadline
+        return early or _may_pass(database, error)
+
+    return bool(await _in_time(upgrading, may_pass, stopping))
 
 
-async def _prepared(make: Callable[[], Embedded], stopping: asyncio.Event) -> Embedded | None:
+async def _prepared(
+    make: Callable[[], Embedded], database: Database, stopping: asyncio.Event
+) -> Embedded | None:
     """The services, built; a Keystone or a server of databases that cannot be reached is waited for.
 
     None: told to end meanwhile.
     """
-    told = ""
-    while not stopping.is_set():
+
+    async def preparing() -> Embedded:
         services = make()
         try:
             await services.prepare()
-            return services
-        except BaseException as error:
+        except BaseException:
             await services.close()
-            if not _may_pass(services, error):
+            raise
+        return services
+
+    return await _in_time(preparing, lambda error: _may_pass(database, error), stopping)
+
+
+async def _in_time(
+    begin: Callable[[], Awaitable[T]], may_pass: Callable[[BaseException], bool], stopping: asyncio.Event
+) -> T | None:
+    """What `begin` comes to when nothing that may pass is in its way; None: told to end meanwhile."""
+    told = ""
+    while not stopping.is_set():
+        try:
+            return await begin()
+        except Exception as error:
+            if not may_pass(error):
                 raise
             if str(error) != told:
                 told = str(error)
@@ -228,11 +245,11 @@ async def _prepared(make: Callable[[], Embedded], stopping: asyncio.Event) -> Em
     return None
 
 
-def _may_pass(services: Embedded, error: BaseException) -> bool:
+def _may_pass(database: Database, error: BaseException) -> bool:
     """Whether what is in the way of a start is that something else is not up yet."""
     if isinstance(error, DatabaseUnavailable):
-        return services.database.url.get_backend_name() != "sqlite" and not is_refused(error)
-    return isinstance(error, CloudUnreachable) or (isinstance(error, CloudError) and error.status >= 500)
+        return database.url.get_backend_name() != "sqlite" and not is_refused(error)
+    return is_down(error)
 
 
 async def _patient(stopping: asyncio.Event) -> None:

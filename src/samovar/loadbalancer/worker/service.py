@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from samovar.clients import Cloud, CloudError, CloudUnreachable, ServiceNotInCatalog
+from samovar.clients import Cloud, CloudError, CloudUnreachable, ServiceNotInCatalog, is_down
 from samovar.config import AmphoraSettings, Settings
 from samovar.database import Database, DatabaseUnavailable, new_id
 from samovar.database.leases import LeaseLost
@@ -182,9 +182,7 @@ class Service:
             ) as error:
                 self._parts.surroundings.forget()
                 self._converger.forget(operation.load_balancer_id)
-                passing = isinstance(error, PASSING) or (
-                    isinstance(error, CloudError) and error.status >= 500
-                )
+                passing = isinstance(error, PASSING) or is_down(error)
                 if not passing or attempt == ATTEMPTS:
                     await self._failed(operation, str(error) or type(error).__name__)
                     return False

@@ -28,6 +28,7 @@ from samovar.clients import (
     TokenCredentials,
     Transport,
     TrustCredentials,
+    is_down,
     segment,
 )
 from samovar.database import Database, new_id, utcnow
@@ -159,9 +160,7 @@ async def withdraw(deferred: Deferred, cloud_for: CloudFor, trustee: PasswordCre
         await cloud.request("identity", "DELETE", path)
     except (CloudError, CloudUnreachable, CredentialsMissing) as error:
         log.warning("the %s of stack credentials %s stays behind: %s", deferred.kind, deferred.id, error)
-        return not (
-            isinstance(error, CloudUnreachable) or (isinstance(error, CloudError) and error.status >= 500)
-        )
+        return not is_down(error)
     return True
 
 
