@@ -182,8 +182,11 @@ class Catalogue:
             wrapped(call.body, self.offer.argument, self.kind.name),
             self.offer.fields,
         )
-        former = await self.backend.database.read(lambda connection: self._find(connection, call.path["id"]))
-        await self._check_cloud(self._check_data({**former, **given}))
+        if self.offer.data in given:
+            former = await self.backend.database.read(
+                lambda connection: self._find(connection, call.path["id"])
+            )
+            await self._check_cloud(self._check_data({**former, **given}))
 
         def run(change: Change) -> Any:
             row = self._find(change.connection, call.path["id"])
