@@ -97,6 +97,11 @@ class _Batch:
     events: list[dict[str, Any]] = field(default_factory=list)
     extras: list[Extra] = field(default_factory=list)
 
+    def forget_rows(self) -> None:
+        """Leave what is new of rows, and the events that tell of it; what goes and all else stays."""
+        for content in (self.inserts, self.whole, self.state, self.events):
+            content.clear()
+
 
 class Scribe:
     """Writes for one claimed operation. Every method that records returns what to await for durability."""
@@ -127,13 +132,12 @@ class Scribe:
 
     def insert(self, row: Resource) -> Durable:
         batch = self._open()
-        if not self._refused:
-            batch.inserts[row.id] = self._values(row) | {
-                "id": row.id,
-                "stack_id": row.stack_id,
-                "name": row.name,
-                "created_at": row.created_at,
-            }
+        batch.inserts[row.id] = self._values(row) | {
+            "id": row.id,
+            "stack_id": row.stack_id,
+            "name": row.name,
+            "created_at": row.created_at,
+        }
         return batch.durable
 
     def save(self, row: Resource) -> Durable:
@@ -142,7 +146,7 @@ class Scribe:
         values = self._values(row)
         if row.id in batch.inserts:
             batch.inserts[row.id].update(values)
-        elif not self._refused:
+        else:
             batch.state.pop(row.id, None)
             batch.whole[row.id] = {"id": row.id, **values}
         return batch.durable
@@ -155,7 +159,7 @@ class Scribe:
             batch.inserts[row.id].update(values)
         elif row.id in batch.whole:
             batch.whole[row.id].update(values)
-        elif not self._refused:
+        else:
             batch.state[row.id] = {"id": row.id, **values}
         return batch.durable
 
@@ -166,8 +170,7 @@ class Scribe:
 
     def event(self, values: dict[str, Any]) -> Durable:
         batch = self._open()
-        if not self._refused:
-            batch.events.append(values)
+        batch.events.append(values)
         return batch.durable
 
     def change(self, extra: Extra) -> Durable:
@@ -198,6 +201,8 @@ class Scribe:
                 for _ in range(3):
                     await asyncio.sleep(0)
                 batch, self._batch = self._batch, None
+                if self._refused:
+                    batch.forget_rows()
                 try:
                     newest = await self._write(batch)
                 except Exception as error:
